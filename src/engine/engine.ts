@@ -1,0 +1,122 @@
+import { type ErrorRecord } from '../errors.ts';
+
+/** A value for a bound parameter. bigint for integers beyond 2^53. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+/** Positional, or by name without its prefix. */
+export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+
+/**
+ * How rows are written, each format ready to be put on the wire:
+ * - `legacy`: objects in column order joined by `,\n`, ASCII only, `1.0` for an integral REAL, last of duplicate column names wins;
+ *   the brackets around are the caller's. A BLOB that is UTF-8 is text, any other and Infinity end the answer with SQL_FAILED.
+ * - `rows`: arrays joined by `,\n`; BLOB as {"base64":"…"}, Infinity and NaN as null.
+ * - `ndjson`: one object per line, values as in `rows`. `csv`: RFC 4180 with a header line; NULL is empty, BLOB is base64.
+ */
+export type RowFormat = 'legacy' | 'rows' | 'ndjson' | 'csv';
+
+export interface EngineQuery {
+  readonly segment: string;
+  /** The database file. A different `version` for the same file means that it was replaced. */
+  readonly file: string;
+  readonly version: string;
+  /** True for the hot file of a lease held here: it is in WAL mode and changes. False for a copy: nothing may be written beside it. */
+  readonly live: boolean;
+  readonly sql: string;
+  readonly params?: SqlParams | undefined;
+  readonly format: RowFormat;
+  /** Integers beyond 2^53 as bare digits, or as JSON strings. */
+  readonly bigints: 'digits' | 'string';
+  readonly deadlineMs: number;
+  /** The answer ends after so many rows, `truncated` set. */
+  readonly maxRows?: number | undefined;
+}
+
+export interface QuerySummary {
+  readonly rows: number;
+  readonly truncated: boolean;
+}
+
+export interface EngineAnswer {
+  readonly columns: readonly string[];
+  /** Whole when it was small and complete at once; else a stream that throws when it fails in the middle. Not reading on holds the query up. */
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Valid once the body has ended well. */
+  readonly summary: () => QuerySummary;
+}
+
+/** One transaction's worth of a client's SQL: a script as the original takes it, or statements with parameters. All of it applies, or none. */
+export type WriteRequest =
+  | { readonly kind: 'script'; readonly sql: string }
+  | { readonly kind: 'statements'; readonly statements: readonly { readonly sql: string; readonly params?: SqlParams | undefined }[] };
+
+export interface StatementResult {
+  readonly changes: number;
+  readonly lastInsertRowid: bigint;
+}
+
+export type WriteOutcome =
+  | { readonly ok: true; readonly results: readonly StatementResult[] }
+  | { readonly ok: false; readonly error: ErrorRecord };
+
+export interface SnapshotFile {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * A segment that is open for writing, in a child process. Calls come one at a time.
+ * When the child dies (deadline, memory, crash) every call ends with ENGINE_CHILD_DIED or ENGINE_DEADLINE, nothing of an uncommitted
+ * group remains, and the session must be opened again.
+ */
+export interface WriteSession extends AsyncDisposable {
+  /** Size of the database file when it was opened, bytes. */
+  readonly sizeBytes: number;
+  /** Begins a transaction and runs each request in a savepoint of its own; a failed one is undone alone. The transaction stays open. */
+  apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+  /** A consistent copy of the committed state as a plain database file (no WAL), checked, synced. Writes may go on. */
+  snapshot(to: string, signal?: AbortSignal): Promise<SnapshotFile>;
+  /** Resolves when the child has died under the session. */
+  readonly lost: Promise<void>;
+}
+
+export interface WriterOpen {
+  readonly segment: string;
+  readonly file: string;
+  /** SQL that makes a new file; not run when the file exists. SCHEMA_INVALID when it fails, and no file is left. */
+  readonly schemaSql?: string | undefined;
+}
+
+/** A small database of trough itself (catalogue, inventory), also kept out of the listening process. */
+export interface LocalDatabase extends AsyncDisposable {
+  /** All statements in one transaction, durable when it resolves. */
+  run(statements: readonly { readonly sql: string; readonly params?: SqlParams }[]): Promise<void>;
+  /** Rows as arrays in column order; integers beyond 2^53 as bigint. */
+  all(sql: string, params?: SqlParams): Promise<readonly (readonly SqlValue[])[]>;
+}
+
+export interface EngineStats {
+  readonly children: number;
+  readonly openConnections: number;
+  readonly queries: number;
+  readonly failures: number;
+  readonly kills: number;
+  readonly restarts: number;
+}
+
+/**
+ * All SQL of users runs behind this port, in child processes that a deadline kills.
+ * Errors: SQL_INVALID, SQL_NOT_A_SELECT, SQL_REFUSED, SQL_FAILED, SEGMENT_DAMAGED, SEGMENT_UNKNOWN (no such file),
+ * ENGINE_DEADLINE, ENGINE_CANCELLED, ENGINE_POOL_FULL, ENGINE_CHILD_DIED, ENGINE_STOPPED.
+ */
+export interface Engine extends AsyncDisposable {
+  query(query: EngineQuery, signal?: AbortSignal): Promise<EngineAnswer>;
+  openWriter(options: WriterOpen, signal?: AbortSignal): Promise<WriteSession>;
+  openDatabase(file: string, migrations: readonly string[]): Promise<LocalDatabase>;
+  /** SCHEMA_INVALID with SQLite's own words when the script does not run on an empty database. */
+  checkSchema(sql: string, signal?: AbortSignal): Promise<void>;
+  /** SEGMENT_DAMAGED when the file is not a sound SQLite database. */
+  verify(file: string, signal?: AbortSignal): Promise<void>;
+  stats(): EngineStats;
+}

@@ -1,0 +1,90 @@
+import { TroughError } from '../errors.ts';
+import { type Actor, type ActorRef } from './actor.ts';
+import { ActorCell, type SpawnOptions } from './actor-cell.ts';
+import { type SupervisorOptions } from './supervisor-options.ts';
+
+interface Owned {
+  readonly name: string;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts actors and other resources, runs their timers, and stops all of it in reverse order of start.
+ * An actor whose `receive` throws is made anew after a backoff; its queue is kept, the message that failed is not.
+ */
+export class Supervisor implements AsyncDisposable {
+  readonly #options: SupervisorOptions;
+  readonly #owned: Owned[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Starts an actor. `create` is called again for each restart, so state that must survive lives in ports. */
+  spawn<Message>(create: () => Actor<Message>, options: SpawnOptions = {}): ActorRef<Message> {
+    if (this.#stopping !== undefined) throw new TroughError('STOPPING', 'the process is stopping');
+    const cell = new ActorCell(create, this.#options, options);
+    this.#owned.push({ name: cell.name, stop: () => cell.stop() });
+    return cell;
+  }
+
+  /** Sends `message()` to `actor` every `periodMs`, the first time after one period. */
+  every<Message>(periodMs: number, actor: ActorRef<Message>, message: () => Message): void {
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = this.#options.clock.after(periodMs, () => {
+        actor.send(message());
+        arm();
+      });
+    };
+    arm();
+    this.adopt(`${actor.name} timer`, () => {
+      cancel();
+    });
+  }
+
+  /** Puts any resource into the stop order, at this place. */
+  adopt(name: string, stop: () => void | Promise<void>): void {
+    this.#owned.push({
+      name,
+      stop: async () => {
+        await stop();
+      },
+    });
+  }
+
+  /** Stops everything, last started first. Each child has the grace time; then it is left behind and said so. */
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stopAll(): Promise<void> {
+    for (let child = this.#owned.pop(); child !== undefined; child = this.#owned.pop()) {
+      await this.#stopOne(child);
+    }
+  }
+
+  async #stopOne(child: Owned): Promise<void> {
+    const { clock, log, graceMs } = this.#options;
+    let cancel = (): void => undefined;
+    const grace = new Promise<'late'>((resolve) => {
+      cancel = clock.after(graceMs, () => {
+        resolve('late');
+      });
+    });
+    try {
+      const ended = await Promise.race([child.stop().then(() => 'ended' as const), grace]);
+      if (ended === 'late') log.warn({ child: child.name, graceMs }, 'did not stop in its grace time and is left behind');
+    } catch (error) {
+      log.error({ child: child.name, err: error }, 'failed while it was stopped');
+    } finally {
+      cancel();
+    }
+  }
+}
