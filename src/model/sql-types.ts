@@ -1,0 +1,23 @@
+/** A value for a bound parameter. bigint for integers beyond 2^53. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+/** Positional, or by name without its prefix. */
+export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+
+/**
+ * How rows are written, each format ready to be put on the wire:
+ * - `legacy`: objects in column order joined by `,\n`, ASCII only, `1.0` for an integral REAL, last of duplicate column names wins;
+ *   the brackets around are the caller's. A BLOB that is UTF-8 is text, any other and Infinity end the answer with SQL_FAILED.
+ * - `rows`: arrays joined by `,\n`; BLOB as {"base64":"…"}, Infinity and NaN as null.
+ * - `ndjson`: one object per line, values as in `rows`. `csv`: RFC 4180 with a header line; NULL is empty, BLOB is base64.
+ */
+export type RowFormat = 'legacy' | 'rows' | 'ndjson' | 'csv';
+
+/** One transaction's worth of a client's SQL: a script as the original takes it, or statements with parameters. All of it applies, or none. */
+export type WriteRequest =
+  | { readonly kind: 'script'; readonly sql: string }
+  | { readonly kind: 'statements'; readonly statements: readonly { readonly sql: string; readonly params?: SqlParams | undefined }[] };
+
+export interface StatementResult {
+  readonly changes: number;
+  readonly lastInsertRowid: bigint;
+}
