@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { TroughError } from '../errors.ts';
+
+/**
+ * The documents that the cluster agrees on (metadata store). Times are ms since 1970. Unknown keys are kept out, missing ones
+ * have defaults: a newer or older trough may have written the document.
+ */
+export const RoleName = z.enum(['reader', 'writer', 'sync-master', 'sync-local']);
+export type RoleName = z.infer<typeof RoleName>;
+
+const Urls = z.object({
+  read: z.string().optional(),
+  write: z.string().optional(),
+  syncMaster: z.string().optional(),
+  syncLocal: z.string().optional(),
+});
+export type Urls = z.infer<typeof Urls>;
+
+/** Key `leader`. `beat` changes at each renewal, so that a watcher sees that the leader lives. `held` is false after a clean stop. */
+export const LeaderDocument = z.object({
+  node: z.string(),
+  session: z.string(),
+  term: z.int().nonnegative(),
+  url: z.string(),
+  held: z.boolean(),
+  beat: z.int().nonnegative(),
+});
+export type LeaderDocument = z.infer<typeof LeaderDocument>;
+
+/** Key `node.<token>`. */
+export const NodeDocument = z.object({
+  node: z.string(),
+  session: z.string(),
+  zone: z.string(),
+  roles: z.array(RoleName),
+  urls: Urls,
+  quotaBytes: z.number().nonnegative(),
+  /** `stopped` after a clean stop: known to be away, not silent. */
+  state: z.enum(['up', 'stopped']),
+  startedMs: z.number(),
+});
+export type NodeDocument = z.infer<typeof NodeDocument>;
+
+/**
+ * Key `lease.<token>`: who may write one segment. Never deleted. Readable by the original's words where it had them
+ * (`acquired_on`, `under_promotion`).
+ */
+export const LeaseDocument = z.object({
+  segment: z.string(),
+  state: z.enum(['held', 'released', 'shredded']),
+  node: z.string(),
+  session: z.string(),
+  /** Grows at every open. */
+  epoch: z.int().positive(),
+  schema: z.string(),
+  acquired_on: z.number(),
+  /** The state in cold storage that this lease knows: its version, checksum and size. null: nothing was published yet. */
+  version: z.number().nullable(),
+  sha256: z.string().nullable(),
+  sizeBytes: z.number().nullable(),
+  under_promotion: z.boolean(),
+  /** False: every acknowledged write is in `version`. Set before the first write after a promote is acknowledged. */
+  unpromoted: z.boolean(),
+});
+export type LeaseDocument = z.infer<typeof LeaseDocument>;
+
+/** Key `schema.<token>`. */
+export const SchemaDocument = z.object({ id: z.string(), sql: z.string() });
+export type SchemaDocument = z.infer<typeof SchemaDocument>;
+
+export function encodeDocument(document: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(document), 'utf8');
+}
+
+/** METADATA_BROKEN names the key when the stored bytes are not such a document. */
+export function decodeDocument<T>(schema: z.ZodType<T>, key: string, value: Uint8Array): T {
+  try {
+    return schema.parse(JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')));
+  } catch (error) {
+    throw new TroughError('METADATA_BROKEN', `the document '${key}' cannot be read`, { key }, error);
+  }
+}

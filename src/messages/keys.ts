@@ -1,0 +1,21 @@
+import { fromToken, toToken } from '../model/token.ts';
+
+/** The keys of the metadata store, made here alone. */
+export const keys = {
+  leader: 'leader',
+  placement: 'placement',
+  node: (node: string) => `node.${toToken(node)}`,
+  lease: (segment: string) => `lease.${toToken(segment)}`,
+  schema: (id: string) => `schema.${toToken(id)}`,
+} as const;
+
+export type KeyKind = 'leader' | 'placement' | 'node' | 'lease' | 'schema';
+
+/** What a key names; undefined for a key that this version does not know. */
+export function parseKey(key: string): { kind: KeyKind; name: string } | undefined {
+  if (key === keys.leader || key === keys.placement) return { kind: key, name: '' };
+  const dot = key.indexOf('.');
+  const kind = key.slice(0, dot);
+  if (kind !== 'node' && kind !== 'lease' && kind !== 'schema') return undefined;
+  return { kind, name: fromToken(key.slice(dot + 1)) };
+}

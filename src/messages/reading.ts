@@ -1,0 +1,37 @@
+import { type SegmentId } from '../model/segment-id.ts';
+import { type RowFormat, type SqlParams } from '../model/sql-types.ts';
+
+/** `strong`: sees every write acknowledged before. `any`: the nearest copy, maybe an older version. */
+export type Consistency = 'strong' | 'any';
+
+export interface ReadRequest {
+  readonly segment: SegmentId;
+  readonly sql: string;
+  readonly params?: SqlParams | undefined;
+  readonly format: RowFormat;
+  readonly bigints: 'digits' | 'string';
+  /** Absent: the node's default. Longer than the node's ceiling: the ceiling. */
+  readonly deadlineMs?: number | undefined;
+  readonly consistency: Consistency;
+  readonly maxRows?: number | undefined;
+  /** It came from another node: it is answered here, or handed to the lease holder, but to nobody else. */
+  readonly forwarded: boolean;
+}
+
+export interface ReadSummary {
+  readonly rows: number;
+  readonly truncated: boolean;
+}
+
+export interface ReadAnswer {
+  /** Who answered, and which version of the segment; `live` for the hot file of a lease holder. */
+  readonly node: string;
+  readonly version: string;
+  readonly columns: readonly string[];
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Valid once the body has ended well. */
+  readonly summary: () => ReadSummary;
+}
+
+/** Answers one SELECT on one segment, wherever it is. Throws TroughError. The signal ends the query. */
+export type Read = (request: ReadRequest, signal: AbortSignal) => Promise<ReadAnswer>;
