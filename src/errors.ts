@@ -35,6 +35,7 @@ export const ERRORS = {
   BUS_NO_RESPONDERS: 'busy',
   BUS_TIMEOUT: 'late',
   BUS_ANSWER_BROKEN: 'broken',
+  BUS_ASKER_GONE: 'late',
   NATS_SERVER_MISSING: 'broken',
   NATS_SERVER_TOO_OLD: 'broken',
   NATS_SERVER_FAILED: 'broken',

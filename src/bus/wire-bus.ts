@@ -1,0 +1,238 @@
+import { TroughError } from '../errors.ts';
+import { type Log } from '../log.ts';
+import { HEADER, NOTHING } from './answer-protocol.ts';
+import {
+  type Bus,
+  type BusAnswer,
+  type BusHeaders,
+  type BusMessage,
+  type BusReply,
+  type BusRequest,
+  type BusStatus,
+  type Endpoint,
+  type RequestOptions,
+  type Subscription,
+} from './bus.ts';
+import { IncomingAnswer } from './incoming-answer.ts';
+import { OutgoingAnswer } from './outgoing-answer.ts';
+import { type EndpointStats, ServiceDirectory } from './service-directory.ts';
+import { type After, type Wire, type WireMessage, systemAfter } from './wire.ts';
+
+export interface WireBusOptions {
+  readonly log: Log;
+  /** How this process is called in the NATS services API; version as major.minor.patch. */
+  readonly service?: { readonly name: string; readonly version: string; readonly description?: string };
+  /** Most requests that one endpoint works on; one more is answered MAILBOX_FULL. Default 10,000. */
+  readonly mostInFlight?: number;
+  /** An asker that takes no chunk for so long is given up. Default 30,000 ms. */
+  readonly acknowledgeMs?: number;
+  readonly after?: After;
+}
+
+type Handle = (request: BusRequest) => Promise<BusAnswer>;
+
+/** The bus over any wire: numbers questions and answers, keeps their deadlines, and tells both sides when the other is gone. */
+export class WireBus implements Bus {
+  readonly #wire: Wire;
+  readonly #options: WireBusOptions;
+  readonly #after: After;
+  readonly #directory: ServiceDirectory;
+  readonly #asked = new Map<string, IncomingAnswer>();
+  readonly #answering = new Map<string, OutgoingAnswer>();
+  readonly #endings = new Set<() => void>();
+  #count = 0;
+  #disposed = false;
+
+  constructor(wire: Wire, options: WireBusOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    this.#after = options.after ?? systemAfter;
+    this.#directory = new ServiceDirectory(wire, options.service ?? { name: 'trough', version: '0.1.0' });
+    this.#listen(`${wire.inbox}.>`, undefined, (message) => {
+      this.#hearInbox(message);
+    });
+    this.#endings.add(
+      wire.onStatus((status) => {
+        if (status === 'disconnected') this.#onDisconnect();
+      }),
+    );
+  }
+
+  get status(): BusStatus {
+    return this.#wire.status;
+  }
+
+  onStatus(hear: (status: BusStatus) => void): () => void {
+    return this.#wire.onStatus(hear);
+  }
+
+  publish(subject: string, body: Uint8Array, headers?: BusHeaders): void {
+    this.#wire.send(subject, body, headers);
+  }
+
+  subscribe(subject: string, hear: (message: BusMessage) => void): Subscription {
+    return { unsubscribe: this.#listen(subject, undefined, hear) };
+  }
+
+  answer(endpoint: Endpoint, handle: Handle): Subscription {
+    const entry = this.#directory.add(endpoint);
+    let inFlight = 0;
+    const end = this.#listen(endpoint.subject, endpoint.group, (message) => {
+      if (message.reply === '') return; // Nobody waits for an answer.
+      const refused = inFlight >= (this.#options.mostInFlight ?? 10_000);
+      inFlight += 1;
+      void this.#answerOne(message, refused ? refuse : handle, entry?.stats).finally(() => {
+        inFlight -= 1;
+      });
+    });
+    return {
+      unsubscribe: () => {
+        end();
+        entry?.remove();
+      },
+    };
+  }
+
+  request(subject: string, body: Uint8Array, options: RequestOptions): Promise<BusReply> {
+    const refusal = this.#refusal(options.signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const token = this.#nextToken();
+    const answer = new IncomingAnswer({
+      wire: this.#wire,
+      after: this.#after,
+      subject,
+      deadlineMs: options.deadlineMs,
+      signal: options.signal,
+      forget: () => {
+        this.#asked.delete(token);
+      },
+    });
+    this.#asked.set(token, answer);
+    try {
+      const headers = { ...options.headers, [HEADER.patience]: String(options.deadlineMs) };
+      this.#wire.send(subject, body, headers, `${this.#wire.inbox}.r.${token}`);
+    } catch (error) {
+      answer.fail(TroughError.from(error));
+    }
+    return answer.reply;
+  }
+
+  async flush(signal?: AbortSignal): Promise<void> {
+    const refusal = this.#refusal(signal);
+    if (refusal !== undefined) throw refusal;
+    if (signal === undefined) {
+      await this.#wire.flush();
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        reject(abortError(signal));
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const settled = this.#wire.flush().finally(() => {
+        signal.removeEventListener('abort', onAbort);
+      });
+      settled.then(resolve, reject);
+    });
+  }
+
+  /** Stops listening, then fails what is under way. What was published is sent out by the owner of the connection. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    for (const end of this.#endings) end();
+    this.#endings.clear();
+    this.#directory.close();
+    for (const answer of this.#asked.values()) answer.fail(stopping());
+    for (const answer of this.#answering.values()) answer.leave(stopping());
+    return Promise.resolve();
+  }
+
+  #listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): () => void {
+    const end = this.#wire.listen(subject, group, (message) => {
+      try {
+        hear(message);
+      } catch (error) {
+        this.#options.log.error(
+          { subject: message.subject, err: TroughError.from(error) },
+          'listener failed on a message',
+        );
+      }
+    });
+    const ending = (): void => {
+      end();
+      this.#endings.delete(ending);
+    };
+    this.#endings.add(ending);
+    return ending;
+  }
+
+  async #answerOne(message: WireMessage, handle: Handle, stats: EndpointStats | undefined): Promise<void> {
+    const started = performance.now();
+    const token = this.#nextToken();
+    const answer = new OutgoingAnswer(message, {
+      wire: this.#wire,
+      after: this.#after,
+      acknowledgements: `${this.#wire.inbox}.a.${token}`,
+      acknowledgeMs: this.#options.acknowledgeMs ?? 30_000,
+    });
+    this.#answering.set(token, answer);
+    try {
+      const error = await answer.run(handle);
+      stats?.count(performance.now() - started, error);
+      if (error?.code === 'INTERNAL')
+        this.#options.log.error({ subject: message.subject, err: error }, 'request failed');
+    } catch (error) {
+      this.#options.log.error({ subject: message.subject, err: TroughError.from(error) }, 'answer could not be sent');
+    } finally {
+      this.#answering.delete(token);
+    }
+  }
+
+  /** `<inbox>.r.<token>` is an answer to us, `<inbox>.a.<token>.<sequence>` a word about one of ours. */
+  #hearInbox(message: WireMessage): void {
+    const rest = message.subject.slice(this.#wire.inbox.length + 1);
+    if (rest.startsWith('r.')) {
+      const answer = this.#asked.get(rest.slice(2));
+      if (answer !== undefined) answer.hear(message);
+      // Forgotten, and the other side still works for it.
+      else if (message.reply !== '') this.#wire.send(message.reply, NOTHING, { [HEADER.cancel]: '1' });
+      return;
+    }
+    const dot = rest.indexOf('.', 2);
+    this.#answering.get(rest.slice(2, dot))?.hear(rest.slice(dot + 1), message);
+  }
+
+  #onDisconnect(): void {
+    const lost = new TroughError('BUS_UNREACHABLE', 'the connection dropped before the answer was complete');
+    for (const answer of this.#asked.values()) answer.fail(lost);
+    for (const answer of this.#answering.values()) {
+      // A chunk may be lost for good. An answer that has not begun can still arrive whole.
+      if (answer.isStreaming) answer.leave(lost);
+    }
+  }
+
+  #refusal(signal: AbortSignal | undefined): TroughError | undefined {
+    if (this.#disposed) return stopping();
+    if (signal?.aborted === true) return abortError(signal);
+    if (this.#wire.status === 'connected') return undefined;
+    return new TroughError('BUS_UNREACHABLE', 'not connected; trying to connect again');
+  }
+
+  #nextToken(): string {
+    this.#count += 1;
+    return this.#count.toString(36);
+  }
+}
+
+function abortError(signal: AbortSignal): TroughError {
+  const reason: unknown = signal.reason;
+  return reason instanceof TroughError ? reason : new TroughError('BUS_TIMEOUT', 'the asker gave up', {}, reason);
+}
+
+function stopping(): TroughError {
+  return new TroughError('STOPPING', 'the bus is closed');
+}
+
+function refuse(): Promise<BusAnswer> {
+  return Promise.reject(new TroughError('MAILBOX_FULL', 'too many requests are under way here; try again shortly'));
+}
