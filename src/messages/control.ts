@@ -87,15 +87,30 @@ export const SegmentAnswer = SegmentRow.extend({
   nodes: z.array(z.object({ node: z.string(), rank: z.int(), serving: z.boolean(), state: z.string() })),
   copies: z.int(),
   lease: z
-    .object({ node: z.string(), epoch: z.int(), state: z.string(), version: z.number().nullable(), unpromoted: z.boolean() })
+    .object({
+      node: z.string(),
+      epoch: z.int(),
+      state: z.string(),
+      version: z.number().nullable(),
+      unpromoted: z.boolean(),
+    })
     .optional(),
 });
 export type SegmentRequest = z.infer<typeof SegmentRequest>;
 export type SegmentAnswer = z.infer<typeof SegmentAnswer>;
 
 /** What one node must hold: rows of its slots and ranks, in pages. */
-export const ManifestRequest = z.object({ node: z.string(), after: z.string().optional(), limit: z.int().positive().max(10_000).default(5_000) });
-export const ManifestRow = z.object({ id: z.string(), version: z.number(), sizeBytes: z.number(), sha256: z.string().nullable() });
+export const ManifestRequest = z.object({
+  node: z.string(),
+  after: z.string().optional(),
+  limit: z.int().positive().max(10_000).default(5_000),
+});
+export const ManifestRow = z.object({
+  id: z.string(),
+  version: z.number(),
+  sizeBytes: z.number(),
+  sha256: z.string().nullable(),
+});
 export const ManifestAnswer = z.object({
   term: z.int(),
   epoch: z.int(),

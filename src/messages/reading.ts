@@ -14,8 +14,8 @@ export interface ReadRequest {
   readonly deadlineMs?: number | undefined;
   readonly consistency: Consistency;
   readonly maxRows?: number | undefined;
-  /** It came from another node: it is answered here, or handed to the lease holder, but to nobody else. */
-  readonly forwarded: boolean;
+  /** How many nodes have handed it on already. From 1 on it goes to a lease holder at most; from 2 on to nobody. */
+  readonly hops: number;
 }
 
 export interface ReadSummary {

@@ -1,7 +1,17 @@
 import { toToken } from '../model/token.ts';
 
 /** The verbs of `trough.sync.<verb>`, asked of the leader. */
-export const SYNC_VERBS = ['provision', 'promote', 'release', 'shred', 'schema', 'segments', 'segment', 'manifest', 'status'] as const;
+export const SYNC_VERBS = [
+  'provision',
+  'promote',
+  'release',
+  'shred',
+  'schema',
+  'segments',
+  'segment',
+  'manifest',
+  'status',
+] as const;
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */

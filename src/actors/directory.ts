@@ -1,0 +1,258 @@
+import { type TroughError, unreachable } from '../errors.ts';
+import { type ClusterView, type LeaseEntry, type NodeEntry, type NodeState } from '../messages/cluster-view.ts';
+import { decodeDocument, LeaderDocument, LeaseDocument, NodeDocument, SchemaDocument } from '../messages/documents.ts';
+import { parseKey } from '../messages/keys.ts';
+import { type Beat } from '../messages/node-messages.ts';
+import { type WatchEvent } from '../metadata/metadata-store.ts';
+import { type Actor, type Emit } from '../runtime/actor.ts';
+import { type Clock } from '../runtime/clock.ts';
+
+export type DirectoryMessage =
+  | { readonly kind: 'metadata'; readonly event: WatchEvent }
+  | { readonly kind: 'beat'; readonly beat: Beat }
+  | { readonly kind: 'tick'; readonly connected: boolean };
+
+export type DirectoryNews =
+  | { readonly kind: 'current' }
+  | { readonly kind: 'lease'; readonly lease: LeaseEntry }
+  | { readonly kind: 'node-state'; readonly node: string; readonly from: NodeState; readonly to: NodeState }
+  | { readonly kind: 'unreadable'; readonly error: TroughError };
+
+export interface DirectoryDeps {
+  readonly clock: Clock;
+  readonly emit: Emit<DirectoryNews>;
+  readonly suspectAfterMs: number;
+  readonly lostAfterMs: number;
+}
+
+interface Member {
+  document: NodeDocument;
+  beat: Beat | undefined;
+  /** Silence in ms, counted only while this process was connected and awake. */
+  silentMs: number;
+  state: NodeState;
+}
+
+/** A tick that comes later than this was held up here: the time in between is nobody else's silence. */
+const LONGEST_TICK_MS = 2_000;
+
+/** Folds metadata changes and beats into what this process knows of the cluster; announces what others act on. */
+export class Directory implements Actor<DirectoryMessage>, ClusterView {
+  readonly name = 'directory';
+  readonly #deps: DirectoryDeps;
+  readonly #members = new Map<string, Member>();
+  readonly #leases = new Map<string, LeaseEntry>();
+  readonly #leaseCounts = new Map<string, number>();
+  readonly #schemas = new Map<string, SchemaDocument>();
+  #leader: { document: LeaderDocument; revision: number } | undefined;
+  #leaderSeenAt: number;
+  #placement: { value: Uint8Array; revision: number } | undefined;
+  #current = false;
+  #revision = 0;
+  #lastTick: number;
+
+  constructor(deps: DirectoryDeps) {
+    this.#deps = deps;
+    this.#lastTick = deps.clock.monotonic();
+    this.#leaderSeenAt = this.#lastTick;
+  }
+
+  receive(message: DirectoryMessage): void {
+    switch (message.kind) {
+      case 'metadata':
+        this.#fold(message.event);
+        return;
+      case 'beat':
+        this.#heard(message.beat);
+        return;
+      case 'tick':
+        this.#tick(message.connected);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  get current(): boolean {
+    return this.#current;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  leader(): { document: LeaderDocument; revision: number; unchangedMs: number } | undefined {
+    if (this.#leader === undefined) return undefined;
+    return { ...this.#leader, unchangedMs: this.#deps.clock.monotonic() - this.#leaderSeenAt };
+  }
+
+  node(name: string): NodeEntry | undefined {
+    const member = this.#members.get(name);
+    return member === undefined ? undefined : entryOf(member);
+  }
+
+  nodes(): readonly NodeEntry[] {
+    return Array.from(this.#members.values(), entryOf);
+  }
+
+  lease(segment: string): LeaseEntry | undefined {
+    return this.#leases.get(segment);
+  }
+
+  leases(): Iterable<LeaseEntry> {
+    return this.#leases.values();
+  }
+
+  leasesOf(node: string): number {
+    return this.#leaseCounts.get(node) ?? 0;
+  }
+
+  placement(): { value: Uint8Array; revision: number } | undefined {
+    return this.#placement;
+  }
+
+  schema(id: string): SchemaDocument | undefined {
+    return this.#schemas.get(id);
+  }
+
+  schemaIds(): readonly string[] {
+    return Array.from(this.#schemas.keys());
+  }
+
+  #fold(event: WatchEvent): void {
+    this.#revision = Math.max(this.#revision, event.revision);
+    if (event.kind === 'current') {
+      this.#current = true;
+      this.#deps.emit({ kind: 'current' });
+      return;
+    }
+    try {
+      if (event.kind === 'put') this.#put(event.key, event.value, event.revision);
+      else this.#delete(event.key);
+    } catch (error) {
+      // One unreadable document must not hide all the others.
+      this.#deps.emit({ kind: 'unreadable', error: error as TroughError });
+    }
+  }
+
+  #put(key: string, value: Uint8Array, revision: number): void {
+    const parsed = parseKey(key);
+    if (parsed === undefined) return;
+    switch (parsed.kind) {
+      case 'leader':
+        this.#leader = { document: decodeDocument(LeaderDocument, key, value), revision };
+        this.#leaderSeenAt = this.#deps.clock.monotonic();
+        return;
+      case 'placement':
+        this.#placement = { value, revision };
+        return;
+      case 'node':
+        this.#register(decodeDocument(NodeDocument, key, value));
+        return;
+      case 'lease':
+        this.#lease({ document: decodeDocument(LeaseDocument, key, value), revision });
+        return;
+      case 'schema':
+        this.#schemas.set(parsed.name, decodeDocument(SchemaDocument, key, value));
+        return;
+      default:
+        unreachable(parsed.kind);
+    }
+  }
+
+  #delete(key: string): void {
+    const parsed = parseKey(key);
+    if (parsed === undefined) return;
+    switch (parsed.kind) {
+      case 'leader':
+        this.#leader = undefined;
+        return;
+      case 'placement':
+        this.#placement = undefined;
+        return;
+      case 'node':
+        this.#members.delete(parsed.name);
+        return;
+      case 'lease':
+        this.#count(this.#leases.get(parsed.name), -1);
+        this.#leases.delete(parsed.name);
+        return;
+      case 'schema':
+        this.#schemas.delete(parsed.name);
+        return;
+      default:
+        unreachable(parsed.kind);
+    }
+  }
+
+  #lease(lease: LeaseEntry): void {
+    this.#count(this.#leases.get(lease.document.segment), -1);
+    this.#leases.set(lease.document.segment, lease);
+    this.#count(lease, 1);
+    this.#deps.emit({ kind: 'lease', lease });
+  }
+
+  #count(lease: LeaseEntry | undefined, by: number): void {
+    if (lease?.document.state !== 'held') return;
+    this.#leaseCounts.set(lease.document.node, this.leasesOf(lease.document.node) + by);
+  }
+
+  #register(document: NodeDocument): void {
+    const known = this.#members.get(document.node);
+    const fresh = known?.document.session !== document.session;
+    const member: Member = {
+      document,
+      beat: fresh ? undefined : known.beat,
+      silentMs: fresh ? 0 : known.silentMs,
+      state: known?.state ?? 'alive',
+    };
+    this.#members.set(document.node, member);
+    this.#judge(member);
+  }
+
+  #heard(beat: Beat): void {
+    const member = this.#members.get(beat.node);
+    // A beat of a session that is not registered is an old one's last word, or a new one's first before its document: it counts for nobody.
+    if (member?.document.session !== beat.session) return;
+    member.beat = beat;
+    member.silentMs = 0;
+    this.#judge(member);
+  }
+
+  #tick(connected: boolean): void {
+    const now = this.#deps.clock.monotonic();
+    const elapsedMs = now - this.#lastTick;
+    this.#lastTick = now;
+    if (!connected || elapsedMs > LONGEST_TICK_MS) {
+      // What was not heard meanwhile is not the leader's silence either.
+      this.#leaderSeenAt += elapsedMs;
+      return;
+    }
+    for (const member of this.#members.values()) {
+      member.silentMs += elapsedMs;
+      this.#judge(member);
+    }
+  }
+
+  #judge(member: Member): void {
+    const from = member.state;
+    member.state = this.#stateOf(member);
+    if (member.state === from) return;
+    this.#deps.emit({ kind: 'node-state', node: member.document.node, from, to: member.state });
+  }
+
+  #stateOf(member: Member): NodeState {
+    if (member.document.state === 'stopped') return 'stopped';
+    if (member.silentMs >= this.#deps.lostAfterMs) return 'lost';
+    return member.silentMs >= this.#deps.suspectAfterMs ? 'suspect' : 'alive';
+  }
+}
+
+function entryOf(member: Member): NodeEntry {
+  return {
+    document: member.document,
+    beat: member.beat,
+    state: member.state,
+    silentMs: member.beat === undefined ? null : member.silentMs,
+  };
+}

@@ -1,0 +1,318 @@
+import { type ColdFile, type ColdStore } from '../../cold/cold-store.ts';
+import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
+import { TroughError, unreachable } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView } from '../../messages/cluster-view.ts';
+import {
+  type ManifestRow,
+  type SegmentRow,
+  type SegmentsAnswer,
+  type SegmentsRequest,
+} from '../../messages/control.ts';
+import { type Published } from '../../messages/node-messages.ts';
+import { type SegmentRule } from '../../model/segment-rules.ts';
+import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { slotOf } from '../../model/slot.ts';
+import { nextVersion } from '../../model/version.ts';
+import { type Actor, type Emit } from '../../runtime/actor.ts';
+import { type Reply, replyWith } from '../../runtime/ask.ts';
+
+export const CATALOGUE_MIGRATIONS = [
+  `create table segments (
+     id text primary key, slot integer not null, tier text not null, copies integer not null, version integer not null,
+     size_bytes integer not null, sha256 text, schema text, modified_ms integer not null, vanished integer not null default 0
+   ) without rowid;
+   create index segments_by_slot on segments (slot, id)`,
+];
+
+/** A slot that a node has, and its rank there: it holds the segments of the slot that have more copies than its rank. */
+export type SlotRank = readonly [slot: number, rank: number];
+
+export interface SegmentCounts {
+  readonly hot: number;
+  readonly cold: number;
+}
+
+export type CatalogueMessage =
+  /** Looks through cold storage for what others put there. */
+  | { readonly kind: 'scan' }
+  | { readonly kind: 'granted'; readonly segment: SegmentId; readonly schema: string; readonly reply: Reply<void> }
+  | {
+      readonly kind: 'published';
+      readonly segment: SegmentId;
+      readonly published: Published;
+      readonly reply: Reply<void>;
+    }
+  | { readonly kind: 'removed'; readonly segment: SegmentId; readonly reply: Reply<void> }
+  | { readonly kind: 'segments'; readonly request: SegmentsRequest; readonly reply: Reply<SegmentsAnswer> }
+  | { readonly kind: 'segment'; readonly segment: SegmentId; readonly reply: Reply<SegmentRow | undefined> }
+  | { readonly kind: 'counts'; readonly reply: Reply<SegmentCounts> }
+  | {
+      readonly kind: 'manifest';
+      readonly slots: readonly SlotRank[];
+      readonly after: string | undefined;
+      readonly limit: number;
+      readonly reply: Reply<{ rows: readonly ManifestRow[]; next?: string }>;
+    };
+
+export interface CatalogueChange {
+  readonly kind: 'changed';
+  readonly rows: readonly (ManifestRow & { readonly copies: number; readonly tier: 'hot' | 'cold' })[];
+}
+
+export interface CatalogueDeps {
+  readonly database: LocalDatabase;
+  readonly cold: ColdStore;
+  readonly view: ClusterView;
+  readonly rule: (id: string) => SegmentRule;
+  readonly emit: Emit<CatalogueChange>;
+  readonly log: Log;
+}
+
+const BATCH = 500;
+const COLUMNS = 'id, slot, tier, version, size_bytes, sha256, schema';
+const UPSERT = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+  on conflict (id) do update set tier = excluded.tier, copies = excluded.copies, version = excluded.version, size_bytes = excluded.size_bytes,
+    sha256 = excluded.sha256, schema = coalesce(excluded.schema, schema), modified_ms = excluded.modified_ms, vanished = 0`;
+
+/** Every known segment, in a database of its own: fed by what the leader does and by listings of cold storage; nothing in it is precious. */
+export class Catalogue implements Actor<CatalogueMessage> {
+  readonly name = 'catalogue';
+  readonly #deps: CatalogueDeps;
+  readonly #stopping = new AbortController();
+  #scanning: Promise<void> | undefined;
+  #cursor: string | undefined;
+
+  constructor(deps: CatalogueDeps) {
+    this.#deps = deps;
+  }
+
+  async receive(message: CatalogueMessage): Promise<void> {
+    switch (message.kind) {
+      case 'scan':
+        this.#scanning ??= this.#scan();
+        return;
+      case 'granted':
+        await replyWith(message.reply, this.#granted(message.segment, message.schema));
+        return;
+      case 'published':
+        await replyWith(message.reply, this.#published(message.segment, message.published));
+        return;
+      case 'removed':
+        await replyWith(
+          message.reply,
+          this.#deps.database.run([{ sql: 'delete from segments where id = ?', params: [message.segment] }]),
+        );
+        return;
+      case 'segments':
+        void replyWith(message.reply, this.#segments(message.request));
+        return;
+      case 'segment':
+        void replyWith(message.reply, this.#segment(message.segment));
+        return;
+      case 'counts':
+        void replyWith(message.reply, this.#counts());
+        return;
+      case 'manifest':
+        void replyWith(message.reply, this.#manifest(message.slots, message.after, message.limit));
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#scanning;
+  }
+
+  async #granted(segment: SegmentId, schema: string): Promise<void> {
+    const { tier, copies } = this.#deps.rule(segment);
+    const sql = `insert into segments (id, slot, tier, copies, version, size_bytes, schema, modified_ms) values (?, ?, ?, ?, 0, 0, ?, 0)
+      on conflict (id) do update set schema = coalesce(schema, excluded.schema), vanished = 0`;
+    await this.#deps.database.run([{ sql, params: [segment, slotOf(segment), tier, copies, schema] }]);
+  }
+
+  async #published(segment: SegmentId, { version, sizeBytes, sha256, modifiedMs }: Published): Promise<void> {
+    const { tier, copies } = this.#deps.rule(segment);
+    const params = [segment, slotOf(segment), tier, copies, version, sizeBytes, sha256, null, modifiedMs];
+    await this.#deps.database.run([{ sql: UPSERT, params }]);
+    this.#deps.emit({ kind: 'changed', rows: [{ id: segment, version, sizeBytes, sha256, copies, tier }] });
+  }
+
+  async #scan(): Promise<void> {
+    const batch: ColdFile[] = [];
+    let found = 0;
+    try {
+      for await (const event of this.#deps.cold.list(this.#cursor, this.#stopping.signal)) {
+        if (event.kind === 'file') batch.push(event.file);
+        else if (event.kind === 'gone') await this.#vanished(event.id, event.path);
+        else if (event.kind === 'ignored')
+          this.#deps.log.debug({ path: event.path, why: event.why }, 'a file in cold storage is not a segment');
+        else this.#cursor = event.cursor;
+        if (batch.length >= BATCH) found += await this.#found(batch.splice(0));
+      }
+      found += await this.#found(batch);
+      if (found > 0) this.#deps.log.info({ segments: found }, 'new or changed segments in cold storage');
+    } catch (error) {
+      if (!this.#stopping.signal.aborted)
+        this.#deps.log.warn({ err: TroughError.from(error) }, 'cold storage could not be listed; tried again later');
+    } finally {
+      this.#scanning = undefined;
+    }
+  }
+
+  /** How many of the files are not what the catalogue says. */
+  async #found(files: readonly ColdFile[]): Promise<number> {
+    const known = await this.#known(files.map(({ id }) => id));
+    const rows: CatalogueChange['rows'][number][] = [];
+    const statements = [];
+    for (const file of files) {
+      const row = known.get(file.id);
+      if (row?.sizeBytes === file.sizeBytes && row.modifiedMs === file.modifiedMs && row.version > 0) continue;
+      const lease = this.#deps.view.lease(file.id)?.document;
+      if (lease?.state === 'shredded') continue;
+      const ours =
+        lease?.version !== null &&
+        lease?.version !== undefined &&
+        lease.version >= file.modifiedMs &&
+        lease.sizeBytes === file.sizeBytes;
+      const version =
+        ours && lease.version !== null ? lease.version : nextVersion(row?.version ?? null, file.modifiedMs);
+      const sha256 = ours ? lease.sha256 : null;
+      const { tier, copies } = this.#deps.rule(file.id);
+      rows.push({ id: file.id, version, sizeBytes: file.sizeBytes, sha256, copies, tier });
+      const params = [
+        file.id,
+        slotOf(file.id),
+        tier,
+        copies,
+        version,
+        file.sizeBytes,
+        sha256,
+        lease?.schema ?? null,
+        file.modifiedMs,
+      ];
+      statements.push({ sql: UPSERT, params });
+    }
+    if (statements.length === 0) return 0;
+    await this.#deps.database.run(statements);
+    this.#deps.emit({ kind: 'changed', rows });
+    return rows.length;
+  }
+
+  async #known(
+    ids: readonly string[],
+  ): Promise<Map<string, { version: number; sizeBytes: number; modifiedMs: number }>> {
+    const sql =
+      'select id, version, size_bytes, modified_ms from segments where id in (select value from json_each(?))';
+    const rows = await this.#deps.database.all(sql, [JSON.stringify(ids)]);
+    return new Map(
+      rows.map(([id, version, size, modified]) => [
+        String(id),
+        { version: Number(version), sizeBytes: Number(size), modifiedMs: Number(modified) },
+      ]),
+    );
+  }
+
+  /** Not a reason to delete the last copies: it is reported, kept in the catalogue and no longer assigned anew. */
+  async #vanished(id: SegmentId, path: string): Promise<void> {
+    if (this.#deps.view.lease(id)?.document.state === 'shredded') return;
+    const known = await this.#deps.database.all(
+      'select 1 from segments where id = ? and vanished = 0 and version > 0',
+      [id],
+    );
+    if (known.length === 0 || (await this.#deps.cold.stat(id)) !== undefined) return;
+    this.#deps.log.warn({ segment: id, path }, 'a segment vanished from cold storage; its copies are kept');
+    await this.#deps.database.run([{ sql: 'update segments set vanished = 1 where id = ?', params: [id] }]);
+  }
+
+  async #segments({ matching, tier, after, limit }: SegmentsRequest): Promise<SegmentsAnswer> {
+    const pattern = matching === undefined ? undefined : compile(matching);
+    const segments: SegmentRow[] = [];
+    let from = after ?? '';
+    for (;;) {
+      const rows = await this.#page(from, tier, Math.max(limit, 1_000));
+      for (const row of rows) {
+        const segment = this.#row(row);
+        from = segment.id;
+        if (pattern !== undefined && !pattern.test(segment.id)) continue;
+        segments.push(segment);
+        if (segments.length === limit) return { segments, next: from };
+      }
+      if (rows.length < Math.max(limit, 1_000)) return { segments };
+    }
+  }
+
+  #page(after: string, tier: string | undefined, limit: number): Promise<readonly (readonly SqlValue[])[]> {
+    const where = tier === undefined ? '' : 'and tier = ?3';
+    const params = tier === undefined ? [after, limit] : [after, limit, tier];
+    return this.#deps.database.all(
+      `select ${COLUMNS} from segments where id > ?1 ${where} order by id limit ?2`,
+      params,
+    );
+  }
+
+  async #segment(id: SegmentId): Promise<SegmentRow | undefined> {
+    const [row] = await this.#deps.database.all(`select ${COLUMNS} from segments where id = ?`, [id]);
+    return row === undefined ? undefined : this.#row(row);
+  }
+
+  #row([id, slot, tier, version, sizeBytes, sha256, schema]: readonly SqlValue[]): SegmentRow {
+    const lease = this.#deps.view.lease(String(id))?.document;
+    return {
+      id: parseSegmentId(id),
+      slot: Number(slot),
+      tier: tier === 'cold' ? 'cold' : 'hot',
+      version: Number(version),
+      sizeBytes: Number(sizeBytes),
+      sha256: typeof sha256 === 'string' ? sha256 : null,
+      schema: typeof schema === 'string' ? schema : null,
+      ...(lease?.state === 'held' ? { state: 'writable', node: lease.node } : { state: 'read-only' }),
+    };
+  }
+
+  async #counts(): Promise<SegmentCounts> {
+    const rows = await this.#deps.database.all('select tier, count(*) from segments group by tier');
+    const of = (tier: string): number => Number(rows.find(([name]) => name === tier)?.[1] ?? 0);
+    return { hot: of('hot'), cold: of('cold') };
+  }
+
+  /** `after` is the slot and id of the last row of the page before. */
+  async #manifest(
+    slots: readonly SlotRank[],
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ rows: readonly ManifestRow[]; next?: string }> {
+    const [afterSlot, afterId] = after === undefined ? [-1, ''] : splitCursor(after);
+    const ahead = slots.filter(([slot]) => slot >= afterSlot);
+    const sql = `select s.id, s.version, s.size_bytes, s.sha256, s.slot
+      from json_each(?1) j join segments s on s.slot = j.value ->> 0
+      where s.copies > j.value ->> 1 and s.tier = 'hot' and s.version > 0 and s.vanished = 0 and (s.slot, s.id) > (?2, ?3)
+      order by s.slot, s.id limit ?4`;
+    const found = await this.#deps.database.all(sql, [JSON.stringify(ahead), afterSlot, afterId, limit]);
+    const rows = found.map(([id, version, size, sha256]) => ({
+      id: String(id),
+      version: Number(version),
+      sizeBytes: Number(size),
+      sha256: typeof sha256 === 'string' ? sha256 : null,
+    }));
+    const last = found.at(-1);
+    if (found.length < limit || last === undefined) return { rows };
+    return { rows, next: `${String(last[4])}:${String(last[0])}` };
+  }
+}
+
+function splitCursor(after: string): [number, string] {
+  const colon = after.indexOf(':');
+  return [Number(after.slice(0, colon)), after.slice(colon + 1)];
+}
+
+function compile(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, 'u');
+  } catch (error) {
+    throw new TroughError('REQUEST_INVALID', `'${pattern}' is not a regular expression`, {}, error);
+  }
+}

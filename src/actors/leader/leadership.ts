@@ -1,0 +1,156 @@
+import { TroughError } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView } from '../../messages/cluster-view.ts';
+import { decodeDocument, encodeDocument, LeaderDocument } from '../../messages/documents.ts';
+import { keys } from '../../messages/keys.ts';
+import { type MetadataStore } from '../../metadata/metadata-store.ts';
+import { type Actor, type Emit } from '../../runtime/actor.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+
+export interface LeadershipMessage {
+  readonly kind: 'tick';
+}
+
+export type LeadershipNews =
+  { readonly kind: 'leading'; readonly term: number } | { readonly kind: 'deposed'; readonly term: number };
+
+/** What others of this process may know of it at any time. */
+export interface LeadershipState {
+  /** The term in which this process leads now, if it does. */
+  readonly term: number | undefined;
+  /** ms since the last renewal that the store confirmed; Infinity when not leading. */
+  readonly renewedMs: number;
+}
+
+export interface LeadershipDeps {
+  readonly clock: Clock;
+  readonly store: MetadataStore;
+  readonly view: ClusterView;
+  readonly emit: Emit<LeadershipNews>;
+  readonly log: Log;
+  readonly self: { readonly node: string; readonly session: string; readonly url: string };
+}
+
+export const RENEW_EVERY_MS = 2_000;
+/** An unchanged document of this age is a dead leader's. Longer than the leader believes in itself without a renewal. */
+const TAKE_OVER_AFTER_MS = 6_500;
+const STEP_DOWN_AFTER_MS = 5_000;
+const STORE_DEADLINE_MS = 3_000;
+
+/**
+ * Stands for the leadership: one document, changed only by compare-and-set, renewed every 2 s. A leader that cannot renew steps down
+ * before anybody else takes over (lease with unequal limits, as in Gray and Cheriton, 1989).
+ */
+export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
+  readonly name = 'leadership';
+  readonly #deps: LeadershipDeps;
+  #held: { document: LeaderDocument; revision: number; renewedAt: number } | undefined;
+
+  constructor(deps: LeadershipDeps) {
+    this.#deps = deps;
+  }
+
+  get term(): number | undefined {
+    return this.#held?.document.term;
+  }
+
+  get renewedMs(): number {
+    return this.#held === undefined ? Infinity : this.#deps.clock.monotonic() - this.#held.renewedAt;
+  }
+
+  async receive(): Promise<void> {
+    if (!this.#deps.view.current) return;
+    if (this.#held === undefined) await this.#stand();
+    else await this.#renew(this.#held);
+  }
+
+  /** A clean stop lets another lead at once. */
+  async stop(): Promise<void> {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    try {
+      await this.#write({ ...held.document, held: false }, held.revision);
+    } catch (error) {
+      this.#deps.log.warn(
+        { actor: this.name, err: error },
+        'the leadership was not handed back; another takes it when it has run out',
+      );
+    }
+  }
+
+  async #stand(): Promise<void> {
+    const seen = this.#deps.view.leader();
+    const { node, session, url } = this.#deps.self;
+    const vacant = !seen?.document.held || seen.document.session === session;
+    if (!vacant && seen.unchangedMs < TAKE_OVER_AFTER_MS) return;
+    const document: LeaderDocument = { node, session, url, held: true, term: (seen?.document.term ?? 0) + 1, beat: 0 };
+    const askedAt = this.#deps.clock.monotonic();
+    try {
+      const revision = await this.#write(document, seen?.revision);
+      this.#held = { document, revision, renewedAt: askedAt };
+      this.#deps.log.info({ actor: this.name, term: document.term }, 'leads the cluster');
+      this.#deps.emit({ kind: 'leading', term: document.term });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #renew(held: { document: LeaderDocument; revision: number; renewedAt: number }): Promise<void> {
+    const askedAt = this.#deps.clock.monotonic();
+    if (askedAt - held.renewedAt >= STEP_DOWN_AFTER_MS) {
+      this.#stepDown(held.document.term, 'the leadership could not be renewed in time');
+      return;
+    }
+    if (askedAt - held.renewedAt < RENEW_EVERY_MS) return;
+    const document = { ...held.document, beat: held.document.beat + 1 };
+    try {
+      const revision = await this.#write(document, held.revision);
+      this.#held = { document, revision, renewedAt: askedAt };
+    } catch (error) {
+      this.#failed(error);
+      if (TroughError.from(error).code === 'METADATA_CONFLICT') await this.#lookAgain(held.document);
+    }
+  }
+
+  /** A conflict is another's leadership, unless it is our own write whose answer was lost. */
+  async #lookAgain(mine: LeaderDocument): Promise<void> {
+    const entry = await withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
+      this.#deps.store.get(keys.leader, signal),
+    );
+    const document = entry === undefined ? undefined : decodeDocument(LeaderDocument, keys.leader, entry.value);
+    if (
+      entry !== undefined &&
+      document?.session === mine.session &&
+      document.term === mine.term &&
+      this.#held !== undefined
+    ) {
+      this.#held = { ...this.#held, document, revision: entry.revision };
+      return;
+    }
+    this.#stepDown(mine.term, 'another leads');
+  }
+
+  #stepDown(term: number, why: string): void {
+    this.#held = undefined;
+    this.#deps.log.warn({ actor: this.name, term, why }, 'no longer leads');
+    this.#deps.emit({ kind: 'deposed', term });
+  }
+
+  #failed(error: unknown): void {
+    const { code, message } = TroughError.from(error);
+    if (code === 'METADATA_CONFLICT') return;
+    this.#deps.log.warn({ actor: this.name, code, message }, 'the leadership document could not be written');
+  }
+
+  #write(document: LeaderDocument, revision: number | undefined): Promise<number> {
+    const value = encodeDocument(document);
+    const { store, clock } = this.#deps;
+    return withDeadline(clock, STORE_DEADLINE_MS, (signal) =>
+      revision === undefined
+        ? store.create(keys.leader, value, signal)
+        : store.update(keys.leader, value, revision, signal),
+    );
+  }
+}

@@ -1,0 +1,310 @@
+import { type ColdStore } from '../../cold/cold-store.ts';
+import { TroughError, unreachable } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView, type LeaseEntry, type NodeEntry } from '../../messages/cluster-view.ts';
+import {
+  type PromoteAnswer,
+  type PromoteRequest,
+  type ProvisionAnswer,
+  type ProvisionRequest,
+  type ReleaseAnswer,
+  type ReleaseRequest,
+  type ShredAnswer,
+  type ShredRequest,
+} from '../../messages/control.ts';
+import { type LeaseDocument } from '../../messages/documents.ts';
+import { type NodeCalls } from '../../messages/node-calls.ts';
+import { type Published } from '../../messages/node-messages.ts';
+import { type MetadataStore } from '../../metadata/metadata-store.ts';
+import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { type SegmentRule } from '../../model/segment-rules.ts';
+import { type Actor } from '../../runtime/actor.ts';
+import { type Reply, replyWith } from '../../runtime/ask.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { emptiestWriter } from './emptiest-writer.ts';
+import { grantedLease, LeaseStore, shreddedLease } from './lease-store.ts';
+import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
+
+export type RegistrarMessage =
+  | { readonly kind: 'provision'; readonly request: ProvisionRequest; readonly reply: Reply<ProvisionAnswer> }
+  | { readonly kind: 'promote'; readonly request: PromoteRequest; readonly reply: Reply<PromoteAnswer> }
+  | { readonly kind: 'release'; readonly request: ReleaseRequest; readonly reply: Reply<ReleaseAnswer> }
+  | { readonly kind: 'shred'; readonly request: ShredRequest; readonly reply: Reply<ShredAnswer> }
+  /** Gives back the leases of lost nodes whose every acknowledged write is in cold storage. */
+  | { readonly kind: 'sweep' };
+
+/** What the registrar has done, for the catalogue; each resolves when it is recorded there. */
+export interface RegistrarNews {
+  readonly granted: (segment: SegmentId, schema: string) => Promise<void>;
+  readonly published: (segment: SegmentId, published: Published) => Promise<void>;
+  readonly shredded: (segment: SegmentId) => Promise<void>;
+}
+
+export interface RegistrarDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly view: ClusterView;
+  readonly store: MetadataStore;
+  readonly cold: ColdStore;
+  readonly nodes: NodeCalls;
+  readonly rule: (id: string) => SegmentRule;
+  readonly news: RegistrarNews;
+}
+
+type Lease = LeaseEntry | undefined;
+
+/** Grants the right to write a segment, to one node at a time, by compare-and-set on the segment's lease. */
+export class LeaseRegistrar implements Actor<RegistrarMessage> {
+  readonly name = 'lease-registrar';
+  readonly #deps: RegistrarDeps;
+  readonly #tasks = new KeyedTasks({ parallel: 64, waiting: 20_000 });
+  readonly #leases: LeaseStore;
+  /** Leases granted to a node that its beats do not count yet: spreads a burst of provisions. */
+  readonly #granting = new Map<string, number>();
+
+  constructor(deps: RegistrarDeps) {
+    this.#deps = deps;
+    this.#leases = new LeaseStore(deps);
+  }
+
+  receive(message: RegistrarMessage): void {
+    switch (message.kind) {
+      case 'provision':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#provision(id, message.request.schema)),
+        );
+        return;
+      case 'promote':
+        void replyWith(message.reply, this.#promote(message.request));
+        return;
+      case 'release':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#release(id)),
+        );
+        return;
+      case 'shred':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#shred(id, message.request.force)),
+        );
+        return;
+      case 'sweep':
+        this.#sweep();
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#tasks.idle();
+  }
+
+  async #inTurn<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
+    const id = parseSegmentId(segment);
+    return this.#tasks.run(id, () => task(id));
+  }
+
+  /** By what the view knows of the lease; when that turns out to be old, by the store. */
+  async #provision(id: SegmentId, asked: string | undefined): Promise<ProvisionAnswer> {
+    const schema = asked ?? DEFAULT_SCHEMA.id;
+    try {
+      return await this.#provisionFrom(id, this.#deps.view.lease(id), schema);
+    } catch (error) {
+      if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
+      return this.#provisionFrom(id, await this.#leases.read(id), schema);
+    }
+  }
+
+  async #provisionFrom(id: SegmentId, lease: Lease, schema: string): Promise<ProvisionAnswer> {
+    if (lease?.document.state === 'held') {
+      const kept = await this.#atHolder(id, lease, schema);
+      if (kept !== undefined) return kept;
+    }
+    if (this.#deps.rule(id).tier === 'cold') {
+      throw new TroughError(
+        'SEGMENT_COLD_TIER',
+        `cannot provision segment ${id} for writing because that segment id is in the read-only cold storage range`,
+        { segment: id },
+      );
+    }
+    const schemaSql = await this.#schemaSql(id, lease, schema);
+    const node = emptiestWriter(this.#deps.view, this.#granting);
+    this.#granting.set(node.document.node, (this.#granting.get(node.document.node) ?? 0) + 1);
+    try {
+      return await this.#grant(id, lease, node, schema, schemaSql);
+    } finally {
+      this.#granting.set(node.document.node, (this.#granting.get(node.document.node) ?? 1) - 1);
+    }
+  }
+
+  /** The answer for a segment that is writable already; undefined when its holder is lost and the lease may move. */
+  async #atHolder(id: SegmentId, lease: LeaseEntry, schema: string): Promise<ProvisionAnswer | undefined> {
+    const holder = this.#deps.view.node(lease.document.node);
+    const away = holder === undefined || holder.state === 'lost' || holder.state === 'stopped';
+    if (away && mayMove(lease)) return undefined;
+    if (away) throw this.#holderDown(id, lease.document.node);
+    const schemaSql = this.#deps.view.schema(lease.document.schema)?.sql ?? '';
+    const { sizeBytes } = await this.#deps.nodes.open(lease.document.node, {
+      segment: id,
+      epoch: lease.document.epoch,
+      schemaSql,
+    });
+    return {
+      segment: id,
+      node: lease.document.node,
+      writeUrl: writeUrl(holder, id),
+      sizeBytes,
+      schema,
+      created: false,
+    };
+  }
+
+  /** The SQL that makes the segment. A segment that is in cold storage already needs none: the schema is then only echoed, as ever. */
+  async #schemaSql(id: SegmentId, lease: Lease, schema: string): Promise<string> {
+    const document = await readSchema(this.#deps, schema);
+    if (document !== undefined) return document.sql;
+    const shredded = lease?.document.state === 'shredded';
+    if (!shredded && (await this.#deps.cold.stat(id)) !== undefined) return '';
+    throw new TroughError('SCHEMA_UNKNOWN', `there is no schema '${schema}'; register it first`, { schema });
+  }
+
+  async #grant(
+    id: SegmentId,
+    lease: Lease,
+    node: NodeEntry,
+    schema: string,
+    schemaSql: string,
+  ): Promise<ProvisionAnswer> {
+    const document = grantedLease(id, lease?.document, node.document, schema, this.#deps.clock.now());
+    const revision = await this.#leases.write(document, lease?.revision);
+    try {
+      const opened = await this.#deps.nodes.open(document.node, { segment: id, epoch: document.epoch, schemaSql });
+      await this.#deps.news.granted(id, schema);
+      const { sizeBytes, created } = opened;
+      return { segment: id, node: document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };
+    } catch (error) {
+      await this.#takeBack(document, revision, lease);
+      throw error;
+    }
+  }
+
+  /** The node did not open it: nothing can have been written under this lease, so it goes back to what it was. */
+  async #takeBack(granted: LeaseDocument, revision: number, before: Lease): Promise<void> {
+    const state = before?.document.state === 'shredded' || before === undefined ? 'shredded' : 'released';
+    try {
+      await this.#leases.write({ ...granted, state }, revision);
+    } catch (error) {
+      this.#deps.log.warn(
+        { segment: granted.segment, err: TroughError.from(error) },
+        'a lease that could not be used was not taken back',
+      );
+    }
+  }
+
+  async #promote(request: PromoteRequest): Promise<PromoteAnswer> {
+    const id = parseSegmentId(request.segment);
+    const lease = await this.#held(id);
+    const { published } = await this.#deps.nodes.promote(lease.document.node, {
+      segment: id,
+      epoch: lease.document.epoch,
+      discard: false,
+    });
+    if (published === undefined)
+      throw new TroughError('INTERNAL', 'a promote came back without its result', { segment: id });
+    await this.#deps.news.published(id, published);
+    const { version, sizeBytes, sha256, path } = published;
+    return { segment: id, version, sizeBytes, sha256, path };
+  }
+
+  async #release(id: SegmentId): Promise<ReleaseAnswer> {
+    const lease = await this.#held(id);
+    const { published } = await this.#deps.nodes.close(lease.document.node, {
+      segment: id,
+      epoch: lease.document.epoch,
+      discard: false,
+    });
+    if (published === undefined)
+      throw new TroughError('INTERNAL', 'a release came back without its result', { segment: id });
+    await this.#deps.news.published(id, published);
+    return { segment: id, version: published.version };
+  }
+
+  async #shred(id: SegmentId, force: boolean): Promise<ShredAnswer> {
+    const lease = await this.#leases.read(id);
+    if (lease?.document.state === 'held') {
+      if (!force)
+        throw new TroughError(
+          'SEGMENT_LEASED',
+          `'${id}' is open for writing on ${lease.document.node}; release it first`,
+          { segment: id },
+        );
+      await this.#deps.nodes.close(lease.document.node, { segment: id, epoch: lease.document.epoch, discard: true });
+    } else if ((lease?.document.state ?? 'shredded') === 'shredded' && (await this.#deps.cold.stat(id)) === undefined) {
+      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
+    } else {
+      await this.#leases.write(shreddedLease(id, lease?.document, this.#deps.clock.now()), lease?.revision);
+    }
+    await this.#deps.cold.remove(id);
+    await this.#deps.news.shredded(id);
+    return { segment: id };
+  }
+
+  async #held(id: SegmentId): Promise<LeaseEntry> {
+    const lease = await this.#leases.read(id);
+    if (lease?.document.state !== 'held') {
+      throw new TroughError('SEGMENT_NOT_WRITABLE', `'${id}' is not open for writing on any node`, { segment: id });
+    }
+    const holder = this.#deps.view.node(lease.document.node);
+    if (holder?.state === 'lost' || holder?.state === 'stopped') throw this.#holderDown(id, lease.document.node);
+    return lease;
+  }
+
+  #holderDown(id: SegmentId, node: string): TroughError {
+    return new TroughError(
+      'SEGMENT_HOLDER_DOWN',
+      `the node '${node}' that holds '${id}' is down and has writes that were not promoted; they are back when it is started again`,
+      { segment: id, node },
+    );
+  }
+
+  #sweep(): void {
+    for (const lease of this.#deps.view.leases()) {
+      const { segment, node, state } = lease.document;
+      if (
+        state !== 'held' ||
+        lease.document.version === null ||
+        !mayMove(lease) ||
+        this.#deps.view.node(node)?.state !== 'lost'
+      )
+        continue;
+      const id = parseSegmentId(segment);
+      void this.#tasks
+        .run(id, () => this.#leases.write({ ...lease.document, state: 'released' }, lease.revision))
+        .then(() => {
+          this.#deps.log.info(
+            { segment, node },
+            'the lease of a lost node was given back: all of its writes are published',
+          );
+        })
+        .catch((error: unknown) => {
+          this.#deps.log.debug(
+            { segment, err: TroughError.from(error) },
+            'the lease of a lost node has changed meanwhile',
+          );
+        });
+    }
+  }
+}
+
+/** Every acknowledged write is in cold storage, or there was none: another node may start from there. */
+function mayMove(lease: LeaseEntry): boolean {
+  return !lease.document.unpromoted;
+}
+
+function writeUrl(node: NodeEntry, id: SegmentId): string {
+  return `${(node.document.urls.write ?? '').replace(/\/$/, '')}/?segment=${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,224 @@
+import { type ColdStore } from '../cold/cold-store.ts';
+import { type Engine, type EngineQuery } from '../engine/engine.ts';
+import { type ErrorCode, TroughError } from '../errors.ts';
+import { type Log } from '../log.ts';
+import { type ClusterView, type NodeEntry } from '../messages/cluster-view.ts';
+import { decodeDocument, LeaseDocument } from '../messages/documents.ts';
+import { keys } from '../messages/keys.ts';
+import { type CopyFiles, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
+import { type PeerCalls } from '../messages/node-calls.ts';
+import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
+import { type MetadataStore } from '../metadata/metadata-store.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+import { type Actor, type Emit } from '../runtime/actor.ts';
+import { type Reply, replyWith } from '../runtime/ask.ts';
+import { type Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+
+export interface ReadMessage {
+  readonly kind: 'read';
+  readonly request: ReadRequest;
+  readonly signal: AbortSignal;
+  readonly reply: Reply<ReadAnswer>;
+}
+
+/** Files fetched on demand for segments that have no copy here. */
+export interface FetchedFiles {
+  ensure(segment: SegmentId, minVersion: number, signal: AbortSignal): Promise<LocalCopy>;
+  drop(segment: SegmentId): Promise<void>;
+}
+
+export interface QueryRouterDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly view: ClusterView;
+  readonly store: MetadataStore;
+  readonly engine: Engine;
+  readonly cold: ColdStore;
+  readonly hot: HotFiles;
+  readonly copies: CopyFiles;
+  readonly fetched: FetchedFiles;
+  readonly peers: PeerCalls;
+  /** The nodes that may have copies of the segment, best first. */
+  readonly holders: (segment: SegmentId) => readonly string[];
+  readonly emit: Emit<{ readonly kind: 'damaged'; readonly segment: SegmentId }>;
+  readonly node: string;
+  readonly deadlineMs: number;
+  readonly deadlineLimitMs: number;
+}
+
+const STORE_DEADLINE_MS = 5_000;
+/** What says that the other side could not even try: another copy may. */
+const NOT_THERE: ReadonlySet<ErrorCode> = new Set([
+  'NODE_UNAVAILABLE',
+  'ENGINE_POOL_FULL',
+  'ENGINE_STOPPED',
+  'SEGMENT_DAMAGED',
+  'STOPPING',
+]);
+
+/**
+ * Finds who answers a read: the lease holder of a writable segment, else a copy of a version that is new enough: here, on another node,
+ * or fetched from cold storage. A read is handed on once, and once more to another copy when that node is not there.
+ */
+export class QueryRouter implements Actor<ReadMessage> {
+  readonly name = 'query-router';
+  readonly #deps: QueryRouterDeps;
+
+  constructor(deps: QueryRouterDeps) {
+    this.#deps = deps;
+  }
+
+  receive({ request, signal, reply }: ReadMessage): void {
+    void replyWith(reply, this.#read(request, signal));
+  }
+
+  async #read(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
+    const lease = this.#deps.view.lease(request.segment)?.document;
+    if (lease?.state === 'shredded') throw unknown(request.segment);
+    if (lease?.state === 'held') return this.#readWritable(request, lease, signal);
+    return this.#readCopy(request, lease?.version ?? 0, signal);
+  }
+
+  async #readWritable(request: ReadRequest, lease: LeaseDocument, signal: AbortSignal): Promise<ReadAnswer> {
+    const hot = this.#deps.hot.hotFile(request.segment);
+    if (hot !== undefined) {
+      if (request.consistency === 'strong') await hot.assertHeld();
+      return this.#run(request, { file: hot.file, version: `live-${String(hot.epoch)}`, live: true }, signal);
+    }
+    if (request.consistency === 'any' && lease.version !== null) {
+      const copy = this.#deps.copies.copy(request.segment);
+      if (copy !== undefined) return this.#runCopy(request, copy, signal);
+    }
+    try {
+      return await this.#askHolder(request, lease, signal);
+    } catch (error) {
+      if (TroughError.from(error).code !== 'NODE_UNAVAILABLE') throw error;
+      return this.#withoutHolder(request, signal, TroughError.from(error));
+    }
+  }
+
+  #askHolder(request: ReadRequest, lease: LeaseDocument, signal: AbortSignal): Promise<ReadAnswer> {
+    const holder = this.#deps.view.node(lease.node);
+    const reachable = holder?.state === 'alive' || (holder?.state === 'suspect' && lease.unpromoted);
+    if (!reachable || lease.node === this.#deps.node || request.hops > 1) {
+      throw new TroughError(
+        'NODE_UNAVAILABLE',
+        `the node '${lease.node}' that holds '${request.segment}' does not answer now`,
+        {
+          segment: request.segment,
+          node: lease.node,
+        },
+      );
+    }
+    return this.#deps.peers.read(lease.node, { ...request, hops: request.hops + 1 }, signal);
+  }
+
+  /** The holder does not answer. Its published version is all there is when the lease, read now from the store, says that nothing was written since. */
+  async #withoutHolder(request: ReadRequest, signal: AbortSignal, why: TroughError): Promise<ReadAnswer> {
+    const key = keys.lease(request.segment);
+    const entry = await withDeadline(
+      this.#deps.clock,
+      STORE_DEADLINE_MS,
+      (stop) => this.#deps.store.get(key, stop),
+      signal,
+    );
+    const lease = entry === undefined ? undefined : decodeDocument(LeaseDocument, key, entry.value);
+    if (lease?.state === 'shredded') throw unknown(request.segment);
+    if (lease?.unpromoted === true && request.consistency === 'strong') {
+      throw new TroughError(
+        'SEGMENT_HOLDER_DOWN',
+        `${why.message}, and it has writes that were not promoted; ask with consistency 'any' for the published state`,
+        { segment: request.segment },
+        why,
+      );
+    }
+    if (lease === undefined || lease.version === null) throw why;
+    return this.#readCopy(request, lease.version, signal);
+  }
+
+  async #readCopy(request: ReadRequest, version: number, signal: AbortSignal): Promise<ReadAnswer> {
+    const minVersion = request.consistency === 'strong' ? version : 0;
+    const copy = this.#deps.copies.copy(request.segment);
+    if (copy !== undefined && copy.version >= minVersion) {
+      try {
+        return await this.#runCopy(request, copy, signal);
+      } catch (error) {
+        if (!this.#isBroken(request.segment, error)) throw error;
+      }
+    }
+    if (request.hops === 0) {
+      const answer = await this.#elsewhere(request, signal);
+      if (answer !== undefined) return answer;
+    }
+    return this.#readThrough(request, minVersion, signal);
+  }
+
+  /** The answer of another node that has a copy; undefined when there is none to ask. */
+  async #elsewhere(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer | undefined> {
+    for (const node of this.#candidates(request.segment).slice(0, 2)) {
+      try {
+        return await this.#deps.peers.read(node, { ...request, hops: 1 }, signal);
+      } catch (error) {
+        if (signal.aborted || !NOT_THERE.has(TroughError.from(error).code)) throw error;
+        this.#deps.log.debug(
+          { segment: request.segment, node, err: TroughError.from(error) },
+          'a copy could not answer, another is asked',
+        );
+      }
+    }
+    return undefined;
+  }
+
+  #candidates(segment: SegmentId): string[] {
+    const alive = this.#deps
+      .holders(segment)
+      .map((name) => this.#deps.view.node(name))
+      .filter((entry): entry is NodeEntry => entry?.state === 'alive' && entry.document.roles.includes('reader'))
+      .filter(({ document }) => document.node !== this.#deps.node);
+    return alive.sort((a, b) => (a.beat?.load ?? 0) - (b.beat?.load ?? 0)).map(({ document }) => document.node);
+  }
+
+  async #readThrough(request: ReadRequest, minVersion: number, signal: AbortSignal): Promise<ReadAnswer> {
+    try {
+      const file = await this.#deps.fetched.ensure(request.segment, minVersion, signal);
+      return await this.#runCopy(request, file, signal);
+    } catch (error) {
+      const { code } = TroughError.from(error);
+      if (code === 'COLD_MISSING') throw unknown(request.segment, error);
+      if (code === 'SEGMENT_DAMAGED') await this.#deps.fetched.drop(request.segment);
+      throw error;
+    }
+  }
+
+  #runCopy(request: ReadRequest, copy: LocalCopy, signal: AbortSignal): Promise<ReadAnswer> {
+    return this.#run(request, { file: copy.file, version: String(copy.version), live: false }, signal);
+  }
+
+  async #run(
+    request: ReadRequest,
+    at: Pick<EngineQuery, 'file' | 'version' | 'live'>,
+    signal: AbortSignal,
+  ): Promise<ReadAnswer> {
+    const { segment, sql, params, format, bigints, maxRows } = request;
+    const deadlineMs = Math.min(request.deadlineMs ?? this.#deps.deadlineMs, this.#deps.deadlineLimitMs);
+    const answer = await this.#deps.engine.query(
+      { segment, sql, params, format, bigints, maxRows, deadlineMs, ...at },
+      signal,
+    );
+    const { columns, body, summary } = answer;
+    return { node: this.#deps.node, version: at.version, columns, body, summary };
+  }
+
+  /** A copy that is damaged, or whose file is gone, is reported and replaced; the read goes on elsewhere. */
+  #isBroken(segment: SegmentId, error: unknown): boolean {
+    const { code } = TroughError.from(error);
+    if (code !== 'SEGMENT_DAMAGED' && code !== 'SEGMENT_UNKNOWN') return false;
+    this.#deps.emit({ kind: 'damaged', segment });
+    return true;
+  }
+}
+
+function unknown(segment: string, cause?: unknown): TroughError {
+  return new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment }, cause);
+}

@@ -1,0 +1,126 @@
+import { TroughError } from '../../errors.ts';
+import { decodeDocument, encodeDocument, LeaseDocument } from '../../messages/documents.ts';
+import { keys } from '../../messages/keys.ts';
+import { type Published } from '../../messages/node-messages.ts';
+import { type Entry, type MetadataStore } from '../../metadata/metadata-store.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+
+export interface HeldLeaseDeps {
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  /** True while the leader is known to count this process as alive (its roll names a beat of ours younger than 8 s). */
+  readonly confirmed: () => boolean;
+}
+
+const STORE_DEADLINE_MS = 5_000;
+
+/** The holder's side of a lease: every change of the document is a compare-and-set, and none is made once another holds it. */
+export class HeldLease {
+  readonly #deps: HeldLeaseDeps;
+  readonly #key: string;
+  #document: LeaseDocument;
+  #revision: number;
+  #published: Published | undefined;
+
+  constructor(deps: HeldLeaseDeps, document: LeaseDocument, revision: number, published: Published | undefined) {
+    this.#deps = deps;
+    this.#key = keys.lease(document.segment);
+    this.#document = document;
+    this.#revision = revision;
+    this.#published = published;
+  }
+
+  get epoch(): number {
+    return this.#document.epoch;
+  }
+
+  get version(): number | null {
+    return this.#document.version;
+  }
+
+  get unpromoted(): boolean {
+    return this.#document.unpromoted;
+  }
+
+  /** The state in cold storage, when there is one. */
+  get published(): Published | undefined {
+    return this.#published;
+  }
+
+  /** Called with every revision that the watch brings; false when another has the lease now. */
+  seen(document: LeaseDocument, revision: number): boolean {
+    if (!this.#mine(document)) return revision < this.#revision;
+    if (revision > this.#revision) {
+      this.#revision = revision;
+      this.#document = document;
+    }
+    return true;
+  }
+
+  /** Resolves when an acknowledgement is safe now: the leader counts us as alive, or the store itself says that the lease is ours. */
+  async assertHeld(): Promise<void> {
+    if (this.#deps.confirmed()) return;
+    const entry = await this.#read();
+    const document = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
+    if (document === undefined || !this.#mine(document)) throw this.#gone();
+  }
+
+  /** Before the first write after a promote may be acknowledged: from here on no copy may answer in the holder's place. */
+  async markUnpromoted(): Promise<void> {
+    if (!this.#document.unpromoted) await this.#change({ unpromoted: true });
+  }
+
+  setUnderPromotion(under_promotion: boolean): Promise<void> {
+    return this.#change({ under_promotion });
+  }
+
+  async setPublished(published: Published, flags: { unpromoted: boolean }): Promise<void> {
+    const { version, sha256, sizeBytes } = published;
+    await this.#change({ version, sha256, sizeBytes, under_promotion: false, unpromoted: flags.unpromoted });
+    this.#published = published;
+  }
+
+  giveUp(state: 'released' | 'shredded'): Promise<void> {
+    return this.#change({ state, under_promotion: false });
+  }
+
+  async #change(change: Partial<LeaseDocument>): Promise<void> {
+    const document = { ...this.#document, ...change };
+    try {
+      this.#revision = await this.#update(document);
+    } catch (error) {
+      if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
+      // Somebody changed the document; when it is still ours the change is made on top of theirs.
+      const entry = await this.#read();
+      const theirs = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
+      if (entry === undefined || theirs === undefined || !this.#mine(theirs)) throw this.#gone();
+      this.#revision = entry.revision;
+      this.#revision = await this.#update({ ...theirs, ...change });
+    }
+    this.#document = document;
+  }
+
+  #update(document: LeaseDocument): Promise<number> {
+    return withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
+      this.#deps.store.update(this.#key, encodeDocument(document), this.#revision, signal),
+    );
+  }
+
+  #read(): Promise<Entry | undefined> {
+    return withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) => this.#deps.store.get(this.#key, signal));
+  }
+
+  #mine(document: LeaseDocument): boolean {
+    return (
+      document.state === 'held' && document.node === this.#document.node && document.epoch === this.#document.epoch
+    );
+  }
+
+  #gone(): TroughError {
+    return new TroughError(
+      'SEGMENT_NOT_WRITABLE',
+      `this node no longer holds the write lease of '${this.#document.segment}'`,
+    );
+  }
+}

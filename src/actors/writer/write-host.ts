@@ -1,0 +1,260 @@
+import { type ColdStore } from '../../cold/cold-store.ts';
+import { type Disk } from '../../disk/disk.ts';
+import { type Engine } from '../../engine/engine.ts';
+import { TroughError, unreachable } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView, type LeaseEntry } from '../../messages/cluster-view.ts';
+import { decodeDocument, encodeDocument, LeaseDocument } from '../../messages/documents.ts';
+import { keys } from '../../messages/keys.ts';
+import { type PeerCalls } from '../../messages/node-calls.ts';
+import {
+  type HolderAnswer,
+  type HolderRequest,
+  type OpenAnswer,
+  type OpenRequest,
+} from '../../messages/node-messages.ts';
+import { type HotFiles } from '../../messages/local-files.ts';
+import { type WriteAnswer, type WriteCall } from '../../messages/writing.ts';
+import { type MetadataStore } from '../../metadata/metadata-store.ts';
+import { type DataPaths } from '../../model/paths.ts';
+import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { type Actor } from '../../runtime/actor.ts';
+import { type Reply, replyWith } from '../../runtime/ask.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { HeldLease } from './held-lease.ts';
+import { HotSegment } from './hot-segment.ts';
+import { type Prepared, SegmentOpener } from './segment-opener.ts';
+
+export type WriteHostMessage =
+  | { readonly kind: 'write'; readonly call: WriteCall; readonly reply: Reply<WriteAnswer> }
+  | { readonly kind: 'open'; readonly request: OpenRequest; readonly reply: Reply<OpenAnswer> }
+  | { readonly kind: 'promote'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
+  | { readonly kind: 'close'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
+  | { readonly kind: 'lease'; readonly lease: LeaseEntry }
+  /** Opens again what this node held when it stopped. */
+  | { readonly kind: 'reclaim' };
+
+export interface WriteHostDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly view: ClusterView;
+  readonly store: MetadataStore;
+  readonly engine: Engine;
+  readonly cold: ColdStore;
+  readonly disk: Disk;
+  readonly paths: DataPaths;
+  readonly peers: PeerCalls;
+  readonly self: { readonly node: string; readonly session: string };
+  readonly confirmed: () => boolean;
+  readonly writeDeadlineMs: number;
+  readonly queueLimit: number;
+}
+
+const STORE_DEADLINE_MS = 10_000;
+
+/** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
+export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
+  readonly name = 'write-host';
+  readonly #deps: WriteHostDeps;
+  readonly #opener: SegmentOpener;
+  readonly #open = new Map<SegmentId, HotSegment>();
+  readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
+
+  constructor(deps: WriteHostDeps) {
+    this.#deps = deps;
+    this.#opener = new SegmentOpener(deps);
+  }
+
+  receive(message: WriteHostMessage): void {
+    switch (message.kind) {
+      case 'write':
+        void replyWith(message.reply, this.#write(message.call));
+        return;
+      case 'open':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#openGranted(id, message.request)),
+        );
+        return;
+      case 'promote':
+        void replyWith(message.reply, this.#promote(message.request));
+        return;
+      case 'close':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#close(id, message.request)),
+        );
+        return;
+      case 'lease':
+        this.#seen(message.lease);
+        return;
+      case 'reclaim':
+        this.#reclaim();
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#tasks.idle();
+    await Promise.all(Array.from(this.#open.values(), (hot) => hot.suspend()));
+    this.#open.clear();
+  }
+
+  /** The hot file of a segment that is open here: for readers on this node. */
+  hotFile(segment: SegmentId): { file: string; epoch: number; assertHeld: () => Promise<void> } | undefined {
+    const hot = this.#open.get(segment);
+    if (hot === undefined) return undefined;
+    return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };
+  }
+
+  #inTurn<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
+    const id = parseSegmentId(segment);
+    return this.#tasks.run(id, () => task(id));
+  }
+
+  async #write(call: WriteCall): Promise<WriteAnswer> {
+    const { segment, request } = call;
+    const hot = this.#open.get(segment);
+    if (hot?.open === true) {
+      const deadlineMs = Math.min(call.deadlineMs ?? this.#deps.writeDeadlineMs, this.#deps.writeDeadlineMs);
+      return { node: this.#deps.self.node, ...(await hot.write(request, deadlineMs)) };
+    }
+    const lease = this.#deps.view.lease(segment)?.document;
+    const mine = lease?.node === this.#deps.self.node;
+    if (lease?.state === 'held' && mine) {
+      throw new TroughError('NODE_UNAVAILABLE', `'${segment}' is being opened on this node; try again shortly`, {
+        segment,
+      });
+    }
+    if (call.onlyHere || lease?.state !== 'held') {
+      throw new TroughError(
+        'SEGMENT_NOT_WRITABLE',
+        `this node holds no write lease for '${segment}'; provision it first`,
+        { segment },
+      );
+    }
+    return this.#deps.peers.write(lease.node, { ...call, onlyHere: true });
+  }
+
+  async #openGranted(id: SegmentId, request: OpenRequest): Promise<OpenAnswer> {
+    const already = this.#open.get(id);
+    if (already !== undefined && already.lease.epoch >= request.epoch)
+      return { sizeBytes: already.sizeBytes, created: false };
+    if (already !== undefined) await this.#drop(already);
+    const { document, revision } = await this.#readLease(id);
+    if (document.state !== 'held' || document.node !== this.#deps.self.node || document.epoch !== request.epoch) {
+      throw new TroughError('SEGMENT_NOT_WRITABLE', `the lease of '${id}' has changed since it was granted`, {
+        segment: id,
+      });
+    }
+    if (document.session !== this.#deps.self.session) {
+      const reopened = await this.#reopen(id);
+      return { sizeBytes: reopened?.sizeBytes ?? 0, created: false };
+    }
+    const prepared = await this.#opener.prepareGranted(id, document);
+    const hot = await this.#start(id, document, revision, prepared, request.schemaSql);
+    return { sizeBytes: hot.sizeBytes, created: prepared.created };
+  }
+
+  async #start(
+    id: SegmentId,
+    document: LeaseDocument,
+    revision: number,
+    prepared: Prepared,
+    schemaSql: string,
+  ): Promise<HotSegment> {
+    const { engine, paths } = this.#deps;
+    const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql });
+    const lease = new HeldLease(this.#deps, document, revision, prepared.base);
+    const hot = new HotSegment(id, lease, session, this.#deps);
+    try {
+      // The lease must name the base, so that copies of it may answer should this node be lost before the first write.
+      if (prepared.base !== undefined && prepared.base.version !== document.version) {
+        await lease.setPublished(prepared.base, { unpromoted: document.unpromoted });
+      }
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#open.set(id, hot);
+    return hot;
+  }
+
+  async #readLease(id: SegmentId): Promise<{ document: LeaseDocument; revision: number }> {
+    const key = keys.lease(id);
+    const entry = await withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
+      this.#deps.store.get(key, signal),
+    );
+    if (entry === undefined)
+      throw new TroughError('SEGMENT_NOT_WRITABLE', `there is no lease for '${id}'`, { segment: id });
+    return { document: decodeDocument(LeaseDocument, key, entry.value), revision: entry.revision };
+  }
+
+  async #promote(request: HolderRequest): Promise<HolderAnswer> {
+    return { published: await this.#mustHold(request).promote() };
+  }
+
+  async #close(id: SegmentId, request: HolderRequest): Promise<HolderAnswer> {
+    const published = await this.#mustHold(request).close({ discard: request.discard });
+    this.#open.delete(id);
+    return published === undefined ? {} : { published };
+  }
+
+  #mustHold(request: HolderRequest): HotSegment {
+    const hot = this.#open.get(parseSegmentId(request.segment));
+    if (hot !== undefined && hot.lease.epoch === request.epoch) return hot;
+    throw new TroughError('SEGMENT_NOT_WRITABLE', `this node does not hold that lease of '${request.segment}'`, {
+      segment: request.segment,
+    });
+  }
+
+  /** Another holds the lease now, so nothing may be acknowledged here any more. */
+  #seen({ document, revision }: LeaseEntry): void {
+    const hot = this.#open.get(document.segment as SegmentId);
+    if (hot === undefined || !hot.open || hot.lease.seen(document, revision)) return;
+    this.#deps.log.warn({ segment: hot.id, epoch: hot.lease.epoch }, 'the write lease went to another node');
+    void this.#tasks.run(hot.id, () => this.#drop(hot));
+  }
+
+  async #drop(hot: HotSegment): Promise<void> {
+    if (this.#open.get(hot.id) === hot) this.#open.delete(hot.id);
+    await hot.suspend();
+  }
+
+  #reclaim(): void {
+    for (const { document } of this.#deps.view.leases()) {
+      if (document.state !== 'held' || document.node !== this.#deps.self.node) continue;
+      const id = parseSegmentId(document.segment);
+      if (this.#open.has(id)) continue;
+      void this.#tasks
+        .run(id, () => this.#reopen(id))
+        .catch((error: unknown) => {
+          this.#deps.log.error({ segment: id, err: error }, 'a segment that this node holds could not be opened');
+        });
+    }
+  }
+
+  /** A new session takes its own lease over, with a new epoch, so that nothing of the old session can still be acknowledged. */
+  async #reopen(id: SegmentId): Promise<HotSegment | undefined> {
+    const already = this.#open.get(id);
+    if (already !== undefined) return already;
+    const read = await this.#readLease(id);
+    const { node, session } = this.#deps.self;
+    if (read.document.state !== 'held' || read.document.node !== node) return undefined;
+    const prepared = await this.#opener.prepareKept(id, read.document);
+    const document: LeaseDocument = {
+      ...read.document,
+      session,
+      epoch: read.document.epoch + 1,
+      under_promotion: false,
+    };
+    const revision = await withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
+      this.#deps.store.update(keys.lease(id), encodeDocument(document), read.revision, signal),
+    );
+    return this.#start(id, document, revision, prepared, this.#deps.view.schema(document.schema)?.sql ?? '');
+  }
+}

@@ -1,0 +1,40 @@
+import { type Beat } from './node-messages.ts';
+import { type LeaderDocument, type LeaseDocument, type NodeDocument, type SchemaDocument } from './documents.ts';
+
+/** `suspect`: silent for 6 s, routing avoids it. `lost`: silent for 10 s, its leases may move. `stopped`: it said good-bye. */
+export type NodeState = 'alive' | 'suspect' | 'lost' | 'stopped';
+
+export interface NodeEntry {
+  readonly document: NodeDocument;
+  readonly beat: Beat | undefined;
+  readonly state: NodeState;
+  /** ms since its last sign of life, by this process's clock; null when there was none. */
+  readonly silentMs: number | null;
+}
+
+export interface LeaseEntry {
+  readonly document: LeaseDocument;
+  readonly revision: number;
+}
+
+/**
+ * What this process knows of the cluster: the documents of the metadata store and the nodes' beats, folded by one actor, read by the others.
+ * Eventually right; whatever must be exact is read again from the store or guarded by compare-and-set.
+ */
+export interface ClusterView {
+  /** False until the present documents have all arrived. */
+  readonly current: boolean;
+  /** The metadata revision applied so far. */
+  readonly revision: number;
+  leader(): { readonly document: LeaderDocument; readonly revision: number; readonly unchangedMs: number } | undefined;
+  node(name: string): NodeEntry | undefined;
+  nodes(): readonly NodeEntry[];
+  lease(segment: string): LeaseEntry | undefined;
+  leases(): Iterable<LeaseEntry>;
+  /** The number of leases that the node holds. */
+  leasesOf(node: string): number;
+  /** The bytes of the placement document and their revision. */
+  placement(): { readonly value: Uint8Array; readonly revision: number } | undefined;
+  schema(id: string): SchemaDocument | undefined;
+  schemaIds(): readonly string[];
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import {
+  ProvisionAnswer,
+  PromoteAnswer,
+  ReleaseAnswer,
+  SegmentAnswer,
+  SegmentsAnswer,
+  StatusAnswer,
+} from './control.ts';
+import {
+  EmptyBody,
+  ProvisionBody,
+  QueryAnswer,
+  QueryBody,
+  QueryParameters,
+  SegmentsParameters,
+  ShredParameters,
+  WriteBody,
+  WriteReply,
+} from './http-api.ts';
+
+/** Which port serves it; `manager` is both managers, `every` is all ports. */
+export type V1Port = 'read' | 'write' | 'manager' | 'every';
+
+export interface V1Route {
+  readonly port: V1Port;
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** `{segment}` stands for one percent-encoded path part. */
+  readonly path: string;
+  readonly summary: string;
+  readonly parameters?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** A body may be left out. */
+  readonly bodyOptional?: true;
+  /** Absent: 204 without a body. */
+  readonly answer?: z.ZodType;
+  /** Other content types in which the same answer is given. */
+  readonly alsoAs?: readonly string[];
+}
+
+const NodesAnswer = StatusAnswer.pick({ nodes: true });
+
+/** Every `/v1` route: what the servers dispatch on and what the OpenAPI document is made from. */
+export const V1_ROUTES = {
+  query: {
+    port: 'read',
+    method: 'POST',
+    path: '/v1/segments/{segment}/query',
+    summary: 'Answers one SELECT on one segment.',
+    parameters: QueryParameters,
+    body: QueryBody,
+    answer: QueryAnswer,
+    alsoAs: ['application/x-ndjson', 'text/csv'],
+  },
+  write: {
+    port: 'write',
+    method: 'POST',
+    path: '/v1/segments/{segment}/write',
+    summary: 'Applies statements to one segment, all of them or none; answers when they are durable.',
+    body: WriteBody,
+    answer: WriteReply,
+  },
+  provision: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/segments/{segment}/provision',
+    summary: 'Makes a segment writable, creating it when there is none.',
+    body: ProvisionBody,
+    bodyOptional: true,
+    answer: ProvisionAnswer,
+  },
+  promote: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/segments/{segment}/promote',
+    summary: 'Publishes the state of a writable segment to cold storage; it stays writable.',
+    body: EmptyBody,
+    bodyOptional: true,
+    answer: PromoteAnswer,
+  },
+  release: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/segments/{segment}/release',
+    summary: 'Publishes what is unpublished, then ends the write lease.',
+    body: EmptyBody,
+    bodyOptional: true,
+    answer: ReleaseAnswer,
+  },
+  shred: {
+    port: 'manager',
+    method: 'DELETE',
+    path: '/v1/segments/{segment}',
+    summary: 'Deletes a segment everywhere.',
+    parameters: ShredParameters,
+  },
+  segment: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/segments/{segment}',
+    summary: 'One segment with its copies and its lease.',
+    answer: SegmentAnswer,
+  },
+  segments: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/segments',
+    summary: 'The segments, in pages.',
+    parameters: SegmentsParameters,
+    answer: SegmentsAnswer,
+  },
+  status: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'The cluster as it is now.',
+    answer: StatusAnswer,
+  },
+  nodes: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/nodes',
+    summary: 'The nodes of the cluster.',
+    answer: NodesAnswer,
+  },
+  openapi: {
+    port: 'every',
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'This document.',
+    answer: undefined as never,
+  },
+} as const satisfies Record<string, V1Route>;
+
+export type V1Operation = keyof typeof V1_ROUTES;

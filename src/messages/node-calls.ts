@@ -1,0 +1,16 @@
+import { type HolderAnswer, type HolderRequest, type OpenAnswer, type OpenRequest } from './node-messages.ts';
+import { type ReadAnswer, type ReadRequest } from './reading.ts';
+import { type WriteAnswer, type WriteCall } from './writing.ts';
+
+/** What the leader asks of one node; the role binds it to `trough.node.<node>.<verb>`. NODE_UNAVAILABLE when it does not answer. */
+export interface NodeCalls {
+  open(node: string, request: OpenRequest): Promise<OpenAnswer>;
+  promote(node: string, request: HolderRequest): Promise<HolderAnswer>;
+  close(node: string, request: HolderRequest): Promise<HolderAnswer>;
+}
+
+/** Hands a read or a write on to another node. NODE_UNAVAILABLE when it does not answer. */
+export interface PeerCalls {
+  read(node: string, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer>;
+  write(node: string, call: WriteCall): Promise<WriteAnswer>;
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { ManifestRow } from './control.ts';
+
+/** `trough.beat.<node>`, every 2 s. */
+export const Beat = z.object({
+  node: z.string(),
+  session: z.string(),
+  sequence: z.int(),
+  /** One-minute load average per core. */
+  load: z.number(),
+  storedBytes: z.number(),
+  copies: z.int(),
+  /** Copies that the node still has to fetch. */
+  pending: z.int(),
+  leases: z.int(),
+  /** The placement that it has taken in completely: every copy of it is there. */
+  complete: z.object({ term: z.int(), epoch: z.int() }).nullable(),
+});
+export type Beat = z.infer<typeof Beat>;
+
+/** `trough.roll`, every second, from the leader: the last beat that it has of each node. */
+export const Roll = z.object({
+  term: z.int(),
+  node: z.string(),
+  /** The metadata revision that the leader has applied. */
+  revision: z.number(),
+  beats: z.record(z.string(), z.object({ session: z.string(), sequence: z.int() })),
+});
+export type Roll = z.infer<typeof Roll>;
+
+/**
+ * `trough.assign.<node>`: what changed for one node. `sequence` counts these messages per node and term; a gap, another term or another
+ * epoch sends the node to the manifest. Repeated every 30 s without changes.
+ */
+export const Assign = z.object({
+  term: z.int(),
+  epoch: z.int(),
+  sequence: z.int(),
+  changed: z.array(ManifestRow),
+  /** Segments that were shredded: the node looks at their leases itself before it deletes anything. */
+  shredded: z.array(z.string()),
+});
+export type Assign = z.infer<typeof Assign>;
+
+/** `trough.node.<node>.open`: the leader has granted the lease named here; the node opens the segment. */
+export const OpenRequest = z.object({ segment: z.string(), epoch: z.int(), schemaSql: z.string() });
+export const OpenAnswer = z.object({ sizeBytes: z.number(), created: z.boolean() });
+export type OpenRequest = z.infer<typeof OpenRequest>;
+export type OpenAnswer = z.infer<typeof OpenAnswer>;
+
+/** `trough.node.<node>.promote`; `.close` publishes what is unpublished, then gives the lease up. `discard`: without publishing, for a shred. */
+export const HolderRequest = z.object({ segment: z.string(), epoch: z.int(), discard: z.boolean().default(false) });
+export type HolderRequest = z.infer<typeof HolderRequest>;
+/** What is in cold storage after a promote or close. Absent after a discard. */
+export const Published = z.object({
+  version: z.number(),
+  sizeBytes: z.number(),
+  sha256: z.string(),
+  path: z.string(),
+  modifiedMs: z.number(),
+});
+export type Published = z.infer<typeof Published>;
+export const HolderAnswer = z.object({ published: Published.optional() });
+export type HolderAnswer = z.infer<typeof HolderAnswer>;
+
+export const PingAnswer = z.object({ node: z.string(), session: z.string() });
+export type PingAnswer = z.infer<typeof PingAnswer>;

@@ -1,0 +1,27 @@
+import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
+import { type Params, type ParamValue } from './http-api.ts';
+
+/** Parameters as JSON has them, and as the engine takes them: `{"base64"}` is a BLOB, a boolean 0 or 1. */
+export function toSqlParams(params: Params): SqlParams {
+  if (Array.isArray(params)) return params.map(toSqlValue);
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, toSqlValue(value)]));
+}
+
+function toSqlValue(value: ParamValue): SqlValue {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'object' && value !== null) return Buffer.from(value.base64, 'base64');
+  return value;
+}
+
+export function fromSqlParams(params: SqlParams): Params {
+  if (isPositional(params)) return params.map(fromSqlValue);
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, fromSqlValue(value)]));
+}
+
+function isPositional(params: SqlParams): params is readonly SqlValue[] {
+  return Array.isArray(params);
+}
+
+function fromSqlValue(value: SqlValue): ParamValue {
+  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
+}

@@ -1,0 +1,26 @@
+import { TroughError } from '../errors.ts';
+
+const INTEGER = /^-?\d+$/;
+
+/** Like JSON.parse, but an integer beyond 2^53 becomes a bigint with all its digits. REQUEST_INVALID when it is not JSON. */
+export function parseExactJson(text: string): unknown {
+  try {
+    return JSON.parse(text, reviveInteger as (key: string, value: unknown) => unknown);
+  } catch (error) {
+    throw new TroughError('REQUEST_INVALID', `the body is not JSON: ${(error as Error).message}`, {}, error);
+  }
+}
+
+function reviveInteger(_key: string, value: unknown, context: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || context.source === undefined) return value;
+  return INTEGER.test(context.source) ? BigInt(context.source) : value;
+}
+
+/** Like JSON.stringify, with a bigint as bare digits. */
+export function formatExactJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? rawJson(part) : part));
+}
+
+function rawJson(value: bigint): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
+}

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { slotName, slotOf } from './slot.ts';
+import { toToken } from './token.ts';
+
+/** Where a node keeps what, under its data directory. The slot directories keep each one small enough for millions of files. */
+export interface DataPaths {
+  readonly root: string;
+  /** Verified copies of published versions. */
+  readonly copy: (segment: string) => string;
+  /** The file of a lease that is held here. */
+  readonly hot: (segment: string) => string;
+  /** A file that was read through, of one version. */
+  readonly cached: (segment: string, version: number) => string;
+  readonly cacheDir: string;
+  /** For half-made files; emptied at start. */
+  readonly tmpDir: string;
+  readonly temporary: (segment: string, label: string) => string;
+  /** What nobody asks for, or what another node has superseded: kept for a person to look at. */
+  readonly lost: (segment: string, label: string) => string;
+  readonly lostDir: string;
+  readonly catalogue: string;
+  readonly inventory: string;
+}
+
+export function dataPaths(root: string): DataPaths {
+  const inSlot = (kind: string, segment: string): string =>
+    join(root, kind, slotName(slotOf(segment)), `${segment}.sqlite`);
+  const tmpDir = join(root, 'tmp');
+  const lostDir = join(root, 'lost+found');
+  const cacheDir = join(root, 'cache');
+  return {
+    root,
+    copy: (segment) => inSlot('segments', segment),
+    hot: (segment) => inSlot('hot', segment),
+    cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
+    cacheDir,
+    tmpDir,
+    temporary: (segment, label) => join(tmpDir, `${toToken(segment)}.${label}.sqlite`),
+    lost: (segment, label) => join(lostDir, `${toToken(segment)}.${label}.sqlite`),
+    lostDir,
+    catalogue: join(root, 'catalogue.sqlite'),
+    inventory: join(root, 'inventory.sqlite'),
+  };
+}
