@@ -89,7 +89,7 @@ function isInstalled() {
 async function npmInstall() {
   const npm = process.env.npm_execpath;
   const [file, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const { code } = await runQuietly(file, [...args, 'ci', '--no-fund', '--no-audit']);
+  const { code } = await runQuietly(file, [...args, 'ci', '--no-fund', '--no-audit', '--loglevel=error']);
   if (code !== 0)
     throw new SetUpError('npm ci failed: see its messages above; with the network back, run the same command again');
 }
