@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TroughError } from '../errors.ts';
+
+/** Small enough that hashing one piece never holds up the event loop for a millisecond. */
+const PIECE_BYTES = 256 * 1024;
+
+export interface ReadWhole {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly modifiedMs: number;
+  /** Of the file that was read, which a rename over its path does not change. */
+  readonly inode: bigint;
+}
+
+/**
+ * Reads one file from its beginning to its end, hashing it, and writing it to `sink` when there is one. COLD_CHANGED when somebody wrote into it
+ * meanwhile. A file that is renamed over meanwhile stays whole under the open handle.
+ */
+export async function readWhole(path: string, sink: FileHandle | undefined, signal?: AbortSignal): Promise<ReadWhole> {
+  await using source = await open(path, 'r');
+  const before = await source.stat({ bigint: true });
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let sizeBytes = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await source.read(piece, 0, PIECE_BYTES, null);
+    if (bytesRead === 0) break;
+    const bytes = piece.subarray(0, bytesRead);
+    hash.update(bytes);
+    if (sink !== undefined) await writeAll(sink, bytes);
+    sizeBytes += bytesRead;
+  }
+  const after = await source.stat({ bigint: true });
+  if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(sizeBytes) !== after.size) {
+    throw new TroughError('COLD_CHANGED', `${path} was written to while it was read`, { path });
+  }
+  return { sizeBytes, sha256: hash.digest('hex'), modifiedMs: Number(before.mtimeNs / 1_000_000n), inode: before.ino };
+}
+
+/** Makes the names in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  await using handle = await open(directory, 'r');
+  await handle.sync();
+}
+
+/** Makes `leaf` and its parents durable, up to the parent of `firstMade` (what a recursive mkdir says it made first). */
+export async function syncMadeDirectories(leaf: string, firstMade: string | undefined): Promise<void> {
+  await syncDirectory(leaf);
+  if (firstMade === undefined) return;
+  const last = dirname(firstMade);
+  for (let at = dirname(leaf); at.length >= last.length; at = dirname(at)) {
+    await syncDirectory(at);
+    if (at === dirname(at)) return;
+  }
+}
+
+async function writeAll(sink: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const { bytesWritten } = await sink.write(bytes, written, bytes.length - written, null);
+    written += bytesWritten;
+  }
+}

@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { TroughError } from '../errors.ts';
+import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './cold-store.ts';
+import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom } from './cold-failure.ts';
+import { DirectoryListing } from './directory-listing.ts';
+import { readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
+import { StraySearch } from './stray-search.ts';
+import { TemporaryFiles } from './temporary-files.ts';
+import { coldPath } from '../model/cold-path.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+
+export interface LocalDirectoryOptions {
+  /** Made when it is not there yet. May be a mounted network file system. */
+  readonly root: string;
+  /** The wall clock, ms since 1970; must be within two seconds of the file system's own. */
+  readonly now?: () => number;
+}
+
+/** Cold storage in a directory of this machine, or of a file system that is mounted on all of them. */
+export class LocalDirectory implements ColdStore {
+  readonly description: string;
+  readonly #root: string;
+  readonly #temporary: TemporaryFiles;
+  readonly #listing: DirectoryListing;
+  readonly #search: StraySearch;
+
+  constructor(options: LocalDirectoryOptions) {
+    const now = options.now ?? Date.now;
+    this.#root = resolve(options.root);
+    this.description = `directory ${this.#root}`;
+    this.#temporary = new TemporaryFiles(this.#root, now);
+    this.#listing = new DirectoryListing(this.#root, now);
+    this.#search = new StraySearch(this.#root, now);
+  }
+
+  /** How many directories the listings have read so far: an unchanged one is not read again. */
+  get directoriesRead(): number {
+    return this.#listing.directoriesRead;
+  }
+
+  async probe(signal?: AbortSignal): Promise<void> {
+    await this.#doing('a probe of cold storage', this.#root, async () => {
+      signal?.throwIfAborted();
+      await this.#temporary.prepare();
+      await this.#temporary.probe();
+    });
+  }
+
+  async *list(cursor: string | undefined, signal?: AbortSignal): AsyncIterable<ListEvent> {
+    try {
+      await this.#temporary.prepare();
+      yield* this.#listing.list(cursor, signal);
+    } catch (error) {
+      throw coldFailure(error, 'listing cold storage', this.#root);
+    }
+  }
+
+  async stat(id: SegmentId, signal?: AbortSignal): Promise<ColdFile | undefined> {
+    return this.#doing(`looking up ${id}`, this.#root, () => this.#locate(id, signal));
+  }
+
+  async fetch(
+    id: SegmentId,
+    to: string,
+    expected: { readonly sha256?: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<Fetched> {
+    const temporary = join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
+    return this.#doing(`fetching ${id}`, to, async () => {
+      try {
+        const file = await this.#mustLocate(id, signal);
+        const read = await orMissing(id, file.path, copyTo(file.path, temporary, signal));
+        if (expected.sha256 !== undefined && read.sha256 !== expected.sha256)
+          throw await this.#differs(file.path, read, expected.sha256);
+        await placeDurably(temporary, to);
+        return { sizeBytes: read.sizeBytes, sha256: read.sha256, modifiedMs: read.modifiedMs };
+      } catch (error) {
+        if (isOutOfRoom(error))
+          throw new TroughError('DISK_FULL', `no room for a copy of ${id}`, { segment: id, path: to }, error);
+        throw error;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    });
+  }
+
+  async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
+    const target = join(this.#root, coldPath(id));
+    return this.#doing(`publishing ${id}`, target, async () => {
+      await this.#temporary.prepare();
+      const temporary = this.#temporary.nameFor(id);
+      try {
+        const sent = await copyTo(from, temporary, signal);
+        if (sent.sha256 !== sha256) throw torn(from, sent.sha256, sha256);
+        const stored = await readWhole(temporary, undefined, signal);
+        if (stored.sha256 !== sha256 || stored.sizeBytes !== sent.sizeBytes)
+          throw torn(temporary, stored.sha256, sha256);
+        await this.#renameOver(temporary, target);
+        return await this.#confirm(id, target, stored);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    });
+  }
+
+  /** Also what lies elsewhere under the same id, as far as it was listed: else the segment would come back from there. Empty directories stay, since a publish may be about to use one. */
+  async remove(id: SegmentId, signal?: AbortSignal): Promise<boolean> {
+    return this.#doing(`removing ${id}`, this.#root, async () => {
+      const served = await this.#locate(id, signal);
+      if (served === undefined) return false;
+      await this.#unlink(served.path);
+      for (const stray of this.#listing.strays?.all(id) ?? []) await this.#unlink(join(this.#root, stray));
+      return true;
+    });
+  }
+
+  async checksum(id: SegmentId, signal?: AbortSignal): Promise<string> {
+    return this.#doing(`reading ${id}`, this.#root, async () => {
+      const file = await this.#mustLocate(id, signal);
+      const { sha256 } = await orMissing(id, file.path, readWhole(file.path, undefined, signal));
+      return sha256;
+    });
+  }
+
+  async #renameOver(temporary: string, target: string): Promise<void> {
+    const directory = dirname(target);
+    const firstMade = await mkdir(directory, { recursive: true });
+    await rename(temporary, target);
+    await syncMadeDirectories(directory, firstMade);
+    await syncDirectory(this.#temporary.directory);
+  }
+
+  async #confirm(id: SegmentId, target: string, stored: ReadWhole): Promise<ColdFile> {
+    const now = await stat(target, { bigint: true });
+    if (now.ino !== stored.inode || now.size !== BigInt(stored.sizeBytes)) {
+      throw new TroughError('COLD_CHANGED', `${target} was replaced by another writer as soon as it was there`, {
+        segment: id,
+        path: target,
+      });
+    }
+    return { id, path: target, sizeBytes: stored.sizeBytes, modifiedMs: Number(now.mtimeNs / 1_000_000n) };
+  }
+
+  async #mustLocate(id: SegmentId, signal?: AbortSignal): Promise<ColdFile> {
+    const file = await this.#locate(id, signal);
+    if (file === undefined) throw new TroughError('COLD_MISSING', `${id} is not in cold storage`, { segment: id });
+    return file;
+  }
+
+  /** At its canonical path; else where a listing, or without one a look through the tree, has found it. */
+  async #locate(id: SegmentId, signal?: AbortSignal): Promise<ColdFile | undefined> {
+    signal?.throwIfAborted();
+    const canonical = await this.#statOne(id, coldPath(id));
+    if (canonical !== undefined) return canonical;
+    const strays = this.#listing.strays ?? (await this.#search.strays());
+    for (const path of strays.all(id)) {
+      const stray = await this.#statOne(id, path);
+      if (stray !== undefined) return stray;
+    }
+    return undefined;
+  }
+
+  async #statOne(id: SegmentId, relative: string): Promise<ColdFile | undefined> {
+    const path = join(this.#root, relative);
+    try {
+      const stats = await stat(path);
+      return stats.isFile() ? { id, path, sizeBytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) } : undefined;
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #unlink(path: string): Promise<void> {
+    try {
+      await unlink(path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+    }
+  }
+
+  /** The copy is not what was expected: a newer file took its place meanwhile, or it is damaged. */
+  async #differs(path: string, read: ReadWhole, expected: string): Promise<TroughError> {
+    const now = await stat(path, { bigint: true });
+    if (now.ino === read.inode) return torn(path, read.sha256, expected);
+    return new TroughError('COLD_CHANGED', `${path} was replaced while it was read`, { path });
+  }
+
+  async #doing<T>(doing: string, path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw coldFailure(error, doing, path);
+    }
+  }
+}
+
+/** A new file `to`, synced, with the content of `from`. */
+async function copyTo(from: string, to: string, signal?: AbortSignal): Promise<ReadWhole> {
+  await using sink = await open(to, 'wx');
+  const read = await readWhole(from, sink, signal);
+  await sink.sync();
+  return read;
+}
+
+/** Renames and makes the name durable; when that fails there is no `to`. */
+async function placeDurably(temporary: string, to: string): Promise<void> {
+  await rename(temporary, to);
+  try {
+    await syncDirectory(dirname(to));
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  }
+}
+
+/** A file that was there a moment ago may be removed by now. */
+async function orMissing<T>(id: SegmentId, path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isAbsenceOf(error, path)) throw error;
+    throw new TroughError('COLD_MISSING', `${id} is not in cold storage any more`, { segment: id, path }, error);
+  }
+}
+
+function torn(path: string, found: string, expected: string): TroughError {
+  return new TroughError(
+    'COLD_COPY_TORN',
+    `${path} does not hold what it should: its SHA-256 is ${found}, not ${expected}`,
+    { path },
+  );
+}

@@ -1,0 +1,144 @@
+import { link, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { LocalDirectory } from '../../src/cold/local-directory.ts';
+import { parseSegmentId } from '../../src/model/segment-id.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { coldContract, type ColdHarness } from './cold.ts';
+
+const HOUR_MS = 3_600_000;
+
+async function localHarness(): Promise<ColdHarness> {
+  const dir = await tempDir();
+  const root = join(dir.path, 'cold');
+  let aheadMs = 0;
+  const open = (): LocalDirectory => new LocalDirectory({ root, now: () => Date.now() + aheadMs });
+  const store = open();
+  return {
+    store,
+    other: open,
+    absolute: (path) => join(root, path),
+    place: async (path, content) => {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(dir.path, 'placing'), content);
+      await rename(join(dir.path, 'placing'), join(root, path));
+    },
+    drop: (path) => rm(join(root, path), { recursive: true }),
+    read: (path) => readFile(join(root, path)),
+    everything: async () => {
+      const entries = await readdir(root, { recursive: true, withFileTypes: true });
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+    },
+    fill: (paths) => fill(root, paths),
+    settle: () => {
+      aheadMs = HOUR_MS;
+    },
+    directoriesRead: () => store.directoriesRead,
+    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+  };
+}
+
+/** The first file of each directory is written, the others are hard links to it. */
+async function fill(root: string, paths: readonly string[]): Promise<void> {
+  const sources = new Map<string, string>();
+  let links: Promise<void>[] = [];
+  for (const path of paths) {
+    const directory = dirname(path);
+    const source = sources.get(directory);
+    if (source === undefined) {
+      await mkdir(join(root, directory), { recursive: true });
+      await writeFile(join(root, path), 'content');
+      sources.set(directory, join(root, path));
+      continue;
+    }
+    links.push(link(source, join(root, path)));
+    if (links.length < 500) continue;
+    await Promise.all(links);
+    links = [];
+  }
+  await Promise.all(links);
+}
+
+coldContract({ name: 'local directory', open: localHarness, directories: 100, filesEach: 1000 });
+
+const id = parseSegmentId('crawl-1');
+
+test('a file that is written in place is found by the next listing while it is young', async () => {
+  await using cold = await localHarness();
+  await cold.place('craw/crawl-1.sqlite', 'x');
+  let cursor: string | undefined;
+  for await (const event of cold.store.list(undefined)) if (event.kind === 'done') cursor = event.cursor;
+  await writeFile(cold.absolute('craw/crawl-1.sqlite'), 'longer than before');
+  const sizes: number[] = [];
+  for await (const event of cold.store.list(cursor)) if (event.kind === 'file') sizes.push(event.file.sizeBytes);
+  expect(sizes).toEqual([18]);
+});
+
+test('a file that is written to while it is fetched is reported as changed', async () => {
+  await using cold = await localHarness();
+  await using dir = await tempDir();
+  await cold.place('craw/crawl-1.sqlite', Buffer.alloc(20_000_000));
+  const fetching = cold.store.fetch(id, join(dir.path, 'to'), {});
+  await Promise.all([
+    expect(fetching).rejects.toMatchObject({ code: 'COLD_CHANGED' }),
+    growUntil(cold.absolute('craw/crawl-1.sqlite'), fetching),
+  ]);
+  expect(await readdir(dir.path)).toEqual([]);
+});
+
+async function growUntil(path: string, ended: Promise<unknown>): Promise<void> {
+  let going = true;
+  const stop = (): void => {
+    going = false;
+  };
+  void ended.then(stop, stop);
+  for (let times = 0; going && times < 10_000; times += 1) await writeFile(path, 'more', { flag: 'a' });
+}
+
+test('a storage that is gone is not an empty one', async () => {
+  await using cold = await localHarness();
+  await cold.place('craw/crawl-1.sqlite', 'x');
+  await cold.store.probe();
+  await rename(cold.absolute('.'), `${cold.absolute('.')}-unmounted`);
+  await mkdir(cold.absolute('.'));
+  const listing = async (): Promise<void> => {
+    for await (const event of cold.store.list(undefined)) expect(event.kind).not.toBe('done');
+  };
+  await expect(listing()).rejects.toMatchObject({
+    code: 'COLD_FAILED',
+    message: expect.stringContaining('unmounted') as string,
+  });
+  await expect(cold.store.probe()).rejects.toMatchObject({ code: 'COLD_FAILED' });
+});
+
+test('what a crashed publish left behind a day ago is removed at the first use, younger files are kept', async () => {
+  await using cold = await localHarness();
+  await cold.place('.trough-tmp/crawl-1.old.part', 'x');
+  await cold.place('.trough-tmp/crawl-1.young.part', 'x');
+  const longAgo = (Date.now() - 25 * HOUR_MS) / 1000;
+  await utimes(cold.absolute('.trough-tmp/crawl-1.old.part'), longAgo, longAgo);
+  await cold.store.probe();
+  expect(await cold.everything()).toEqual(['.trough-tmp/crawl-1.young.part']);
+});
+
+test('links to files are followed, links to directories are not', async () => {
+  await using cold = await localHarness();
+  await using dir = await tempDir();
+  await writeFile(join(dir.path, 'elsewhere'), 'content');
+  await cold.place('craw/crawl-2.sqlite', 'x');
+  await symlink(join(dir.path, 'elsewhere'), cold.absolute('craw/crawl-1.sqlite'));
+  await symlink(cold.absolute('.'), cold.absolute('craw/loop'));
+  const found: string[] = [];
+  for await (const event of cold.store.list(undefined))
+    if (event.kind === 'file') found.push(`${event.file.id} ${String(event.file.sizeBytes)}`);
+  expect(found.sort()).toEqual(['crawl-1 7', 'crawl-2 1']);
+});
+
+test('a root that cannot be written is reported by the probe', async () => {
+  await using dir = await tempDir();
+  await writeFile(join(dir.path, 'file'), 'in the way');
+  const store = new LocalDirectory({ root: join(dir.path, 'file', 'cold') });
+  await expect(store.probe()).rejects.toMatchObject({ code: 'COLD_FAILED' });
+});
