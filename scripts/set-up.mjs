@@ -54,7 +54,8 @@ export async function ensureBuild(node) {
 
 /** Makes sure of a nats-server; the answer is the environment that names it. */
 export async function ensureNatsServer(node) {
-  const { code, stdout } = await runQuietly(node, ['scripts/find-nats-server.mjs'], 'pipe');
+  const find = () => runQuietly(node, ['scripts/find-nats-server.mjs'], 'pipe');
+  const { code, stdout } = await withLock(at('.cache/set-up.lock'), find);
   if (code !== 0) throw new SetUpError('there is no nats-server: see the message above');
   return { TROUGH_NATS_SERVER: stdout.trim() };
 }
