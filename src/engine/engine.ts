@@ -1,5 +1,11 @@
 import { type ErrorRecord } from '../errors.ts';
-import { type RowFormat, type SqlParams, type SqlValue, type StatementResult, type WriteRequest } from '../model/sql-types.ts';
+import {
+  type RowFormat,
+  type SqlParams,
+  type SqlValue,
+  type StatementResult,
+  type WriteRequest,
+} from '../model/sql-types.ts';
 
 export { type RowFormat, type SqlParams, type SqlValue, type StatementResult, type WriteRequest };
 

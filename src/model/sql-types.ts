@@ -15,7 +15,10 @@ export type RowFormat = 'legacy' | 'rows' | 'ndjson' | 'csv';
 /** One transaction's worth of a client's SQL: a script as the original takes it, or statements with parameters. All of it applies, or none. */
 export type WriteRequest =
   | { readonly kind: 'script'; readonly sql: string }
-  | { readonly kind: 'statements'; readonly statements: readonly { readonly sql: string; readonly params?: SqlParams | undefined }[] };
+  | {
+      readonly kind: 'statements';
+      readonly statements: readonly { readonly sql: string; readonly params?: SqlParams | undefined }[];
+    };
 
 export interface StatementResult {
   readonly changes: number;

@@ -1,0 +1,124 @@
+import Database from 'better-sqlite3';
+import { TroughError } from '../errors.ts';
+import { type SqlStatement } from '../model/sql-script.ts';
+import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
+import { SQL_FUNCTIONS, USER_FUNCTION_FAILED } from './sql-functions.ts';
+
+export type Sqlite = Database.Database;
+export type SqliteStatement = Database.Statement<unknown[], SqlValue[]>;
+
+/** Every database of a child is opened here: integers exact, the functions of the original, nothing trusted that need not be. */
+export function openDatabase(file: string, options: { readonly readonly: boolean; readonly busyMs: number }): Sqlite {
+  const db = new Database(file, {
+    readonly: options.readonly,
+    fileMustExist: file !== ':memory:',
+    timeout: options.busyMs,
+  });
+  try {
+    db.defaultSafeIntegers(true);
+    // Python's sqlite3 leaves foreign keys off.
+    db.exec('PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0');
+    if (options.readonly) db.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
+    for (const { name, parameters, run } of SQL_FUNCTIONS) {
+      const guarded = guard(run);
+      // better-sqlite3 takes the number of arguments from the function's length.
+      Object.defineProperty(guarded, 'length', { value: parameters });
+      db.function(name, { deterministic: true, safeIntegers: true }, guarded);
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+class UserFunctionError extends Error {}
+
+function guard(run: (...values: readonly SqlValue[]) => SqlValue): (...values: SqlValue[]) => SqlValue {
+  return (...values) => {
+    try {
+      return run(...values);
+    } catch (error) {
+      throw new UserFunctionError(USER_FUNCTION_FAILED, { cause: error });
+    }
+  };
+}
+
+/** Arguments for better-sqlite3's `bind`: first those without a name, then one object of those with one. */
+export function bindings(statement: SqlStatement, params: SqlParams | undefined): unknown[] {
+  const { parameters } = statement;
+  if (params === undefined || isList(params)) {
+    const given = params ?? [];
+    if (given.length !== parameters.length) throw wrongCount(parameters.length, given.length);
+    return bind(parameters, (index) => given[index] ?? null);
+  }
+  if (parameters.includes(null)) throw wrongCount(parameters.length, 0);
+  return bind(parameters, (_, name) => {
+    if (name === null || !Object.hasOwn(params, name)) {
+      throw new TroughError('SQL_INVALID', `You did not supply a value for binding parameter :${String(name)}.`);
+    }
+    return params[name] ?? null;
+  });
+}
+
+function bind(
+  parameters: SqlStatement['parameters'],
+  valueOf: (index: number, name: string | null) => SqlValue,
+): unknown[] {
+  const unnamed: unknown[] = [];
+  const named = Object.create(null) as Record<string, unknown>;
+  let hasNames = false;
+  for (const [index, name] of parameters.entries()) {
+    const value = integral(valueOf(index, name));
+    if (name === null) {
+      unnamed.push(value);
+      continue;
+    }
+    if (name in named)
+      throw new TroughError('SQL_INVALID', `two parameters differ only in the character before '${name}'`);
+    hasNames = true;
+    named[name] = value;
+  }
+  return hasNames ? [...unnamed, named] : unnamed;
+}
+
+/** better-sqlite3 binds every number as REAL; a whole one is meant as INTEGER. */
+function integral(value: SqlValue): SqlValue {
+  return typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value;
+}
+
+function wrongCount(uses: number, supplied: number): TroughError {
+  const text = `The current statement uses ${String(uses)}, and there are ${String(supplied)} supplied.`;
+  return new TroughError('SQL_INVALID', `Incorrect number of bindings supplied. ${text}`);
+}
+
+function isList(params: SqlParams): params is readonly SqlValue[] {
+  return Array.isArray(params);
+}
+
+/** What SQLite threw, as an error of ours with SQLite's words. `phase`: preparing finds faults of the SQL, running those of the data. */
+export function sqlError(thrown: unknown, phase: 'prepare' | 'run'): TroughError {
+  if (thrown instanceof TroughError) return thrown;
+  if (thrown instanceof UserFunctionError) return new TroughError('SQL_FAILED', thrown.message, {}, thrown.cause);
+  if (thrown instanceof Database.SqliteError) return fromSqlite(thrown, phase);
+  if (thrown instanceof RangeError || thrown instanceof TypeError)
+    return new TroughError('SQL_INVALID', thrown.message, {}, thrown);
+  return TroughError.from(thrown);
+}
+
+function fromSqlite(error: InstanceType<typeof Database.SqliteError>, phase: 'prepare' | 'run'): TroughError {
+  const { code, message } = error;
+  const context = { sqlite: code };
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
+    return new TroughError('SEGMENT_DAMAGED', message, context, error);
+  if (code.startsWith('SQLITE_CONSTRAINT'))
+    return new TroughError('SQL_FAILED', message, { ...context, constraint: true }, error);
+  if (code === 'SQLITE_FULL') return new TroughError('DISK_FULL', message, context, error);
+  if (code.startsWith('SQLITE_BUSY')) return new TroughError('SEGMENT_LEASED', message, context, error);
+  if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CANTOPEN'))
+    return new TroughError('INTERNAL', message, context, error);
+  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_AUTH' || message.startsWith('not authorized')) {
+    return new TroughError('SQL_REFUSED', message, context, error);
+  }
+  return new TroughError(phase === 'prepare' ? 'SQL_INVALID' : 'SQL_FAILED', message, context, error);
+}

@@ -1,0 +1,103 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { TroughError } from '../errors.ts';
+import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { RequestRunner } from './child-transaction.ts';
+
+const BUSY_MS = 2_000;
+
+/** SCHEMA_INVALID when the script does not run on an empty database; `constraint` in the context when it is its data that fails. */
+export function checkSchema(sql: string): void {
+  const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
+  try {
+    runSchema(db, sql);
+  } finally {
+    db.close();
+  }
+}
+
+/** Makes the file from the schema under a temporary name, then renames it: a half-made file is never seen. */
+export function buildFile(file: string, sql: string): void {
+  if (existsSync(file)) return;
+  const directory = dirname(file);
+  mkdirSync(directory, { recursive: true });
+  const temporary = join(directory, `.${basename(file)}.${randomBytes(6).toString('hex')}.new`);
+  try {
+    closeSync(openSync(temporary, 'wx'));
+    const db = openDatabase(temporary, { readonly: false, busyMs: 0 });
+    try {
+      runSchema(db, sql);
+    } finally {
+      db.close();
+    }
+    sync(temporary);
+    renameSync(temporary, file);
+    sync(directory);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    rmSync(`${temporary}-journal`, { force: true });
+    throw fileError(error);
+  }
+}
+
+/** SEGMENT_DAMAGED with the first finding. */
+export function verify(file: string): void {
+  if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file });
+  withDatabase(file, true, quickCheck);
+}
+
+/** Makes a fresh copy a plain file without WAL, checked and synced. */
+export function finishSnapshot(file: string): { sizeBytes: number } {
+  withDatabase(file, false, (db) => {
+    db.exec('PRAGMA journal_mode = DELETE');
+    quickCheck(db);
+  });
+  sync(file);
+  sync(dirname(file));
+  return { sizeBytes: statSync(file).size };
+}
+
+/** The last error of the file system, in our words. */
+export function fileError(thrown: unknown): TroughError {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new TroughError('DISK_FULL', 'no space left on the device', {}, thrown);
+  return sqlError(thrown, 'run');
+}
+
+function withDatabase(file: string, readonly: boolean, run: (db: Sqlite) => void): void {
+  let db: Sqlite | undefined;
+  try {
+    db = openDatabase(file, { readonly, busyMs: BUSY_MS });
+    run(db);
+  } catch (error) {
+    throw fileError(error);
+  } finally {
+    db?.close();
+  }
+}
+
+function quickCheck(db: Sqlite): void {
+  const finding = db.prepare<unknown[], string>('PRAGMA quick_check(1)').pluck().get();
+  if (finding !== 'ok') throw new TroughError('SEGMENT_DAMAGED', finding ?? 'quick_check gave no answer');
+}
+
+function runSchema(db: Sqlite, sql: string): void {
+  try {
+    new RequestRunner(db).runAlone(sql);
+  } catch (error) {
+    const { message, context, code } = sqlError(error, 'run');
+    if (code === 'DISK_FULL' || code === 'INTERNAL') throw error;
+    throw new TroughError('SCHEMA_INVALID', message, context, error);
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,105 @@
+import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { buildFile, checkSchema, finishSnapshot, verify } from './child-files.ts';
+import { LocalDatabases } from './child-local.ts';
+import { ChildServer } from './child-server.ts';
+import { Writers } from './child-writer.ts';
+import { type ChildSettings, type ServiceHandlers } from './messages.ts';
+import { FrameReader } from './protocol.ts';
+
+/**
+ * The entry of every child of the engine. It serves frames on fd 3 and ends when that is closed; a second thread ends it when its
+ * parent is gone, because SQLite may keep the first one busy for ever.
+ */
+function main(): void {
+  const settings = JSON.parse(process.argv[2] ?? '{}') as ChildSettings;
+  watchParent();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ignore);
+  const socket = new Socket({ fd: 3, readable: true, writable: true });
+  const writers = new Writers();
+  const locals = new LocalDatabases();
+  const server = new ChildServer(
+    (bytes) => socket.write(bytes),
+    settings.openFiles,
+    handlers(writers, locals),
+    () => performance.now(),
+  );
+  const reader = new FrameReader((type, call, payload) => {
+    server.receive(type, call, payload);
+  });
+  socket.on('data', (received: Buffer) => {
+    reader.push(received);
+    server.wake();
+  });
+  socket.on('error', () => process.exit(1));
+  socket.on('end', () => {
+    writers.closeAll();
+    locals.closeAll();
+    process.exit(0);
+  });
+  server.ready();
+}
+
+/** The parent decides when a child ends; a Ctrl-C in a terminal reaches the whole group and must not cut off its answers. */
+function ignore(): void {
+  return;
+}
+
+const WATCH = `
+  const { workerData } = require('node:worker_threads');
+  setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 1000);
+`;
+
+function watchParent(): void {
+  const worker = new Worker(WATCH, {
+    eval: true,
+    workerData: process.ppid,
+    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
+  });
+  worker.unref();
+}
+
+function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
+  return {
+    checkSchema: ({ sql }) => {
+      checkSchema(sql);
+      return null;
+    },
+    buildFile: ({ file, sql }) => {
+      buildFile(file, sql);
+      return null;
+    },
+    verify: ({ file }) => {
+      verify(file);
+      return null;
+    },
+    finishSnapshot: ({ file }) => finishSnapshot(file),
+    openWriter: ({ file }) => writers.open(file),
+    apply: ({ handle, requests }) => writers.apply(handle, requests),
+    commit: ({ handle }) => {
+      writers.commit(handle);
+      return null;
+    },
+    rollback: ({ handle }) => {
+      writers.rollback(handle);
+      return null;
+    },
+    copyTo: ({ handle, to }, signal) => writers.copyTo(handle, to, signal).then(() => null),
+    closeWriter: ({ handle }) => {
+      writers.close(handle);
+      return null;
+    },
+    openLocal: ({ file, migrations }) => ({ handle: locals.open(file, migrations) }),
+    runLocal: ({ handle, statements }) => {
+      locals.run(handle, statements);
+      return null;
+    },
+    allLocal: ({ handle, sql, params }) => locals.all(handle, { sql, params }),
+    closeLocal: ({ handle }) => {
+      locals.close(handle);
+      return null;
+    },
+  };
+}
+
+main();

@@ -1,0 +1,175 @@
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { crc32 } from 'node:zlib';
+import { TroughError } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import {
+  type Engine,
+  type EngineAnswer,
+  type EngineQuery,
+  type EngineStats,
+  type LocalDatabase,
+  type WriterOpen,
+  type WriteSession,
+} from './engine.ts';
+import { ChildLocalDatabase } from './local-database.ts';
+import { QueryPool } from './query-pool.ts';
+import { ServiceChild, type ServiceCallOptions } from './service-child.ts';
+import { withSegment } from './with-segment.ts';
+import { ChildWriteSession } from './writer-session.ts';
+
+export interface ProcessEngineOptions {
+  /** The node binary that runs the children: the caller's `process.execPath`. */
+  readonly nodePath: string;
+  readonly log?: Log;
+  /** Processes for queries. Default: one per core, two at least. */
+  readonly queryChildren?: number;
+  /** Processes for writing. Default 1. */
+  readonly writerChildren?: number;
+  /** Files that each query process holds open. Default 500. */
+  readonly openFiles?: number;
+  /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
+  readonly mostQueued?: number;
+  /** How long a schema may run, milliseconds. Default 5,000. */
+  readonly schemaDeadlineMs?: number;
+  /** How long running calls may take to end when the engine stops, milliseconds. Default 5,000. */
+  readonly graceMs?: number;
+}
+
+const STOP_GRACE_MS = 2_000;
+
+/** The engine on child processes: SQL of users never runs in this process, and no segment is opened here. */
+export class ProcessEngine implements Engine {
+  readonly #queries: QueryPool;
+  readonly #writers: readonly ServiceChild[];
+  /** Runs schemas: the one child besides the query children whose SQL may be without end. */
+  readonly #schemas: ServiceChild;
+  readonly #checker: ServiceChild;
+  readonly #locals: ServiceChild;
+  readonly #schemaDeadlineMs: number;
+  readonly #graceMs: number;
+  #isStopping = false;
+
+  constructor(options: ProcessEngineOptions) {
+    const log = options.log ?? silentLog;
+    const child = { nodePath: options.nodePath, settings: { openFiles: options.openFiles ?? 500 } };
+    const children = options.queryChildren ?? Math.max(2, availableParallelism());
+    this.#queries = new QueryPool({ child, children, mostQueued: options.mostQueued ?? 10_000, log });
+    this.#writers = Array.from({ length: options.writerChildren ?? 1 }, () => new ServiceChild(child, log));
+    this.#schemas = new ServiceChild(child, log);
+    this.#checker = new ServiceChild(child, log);
+    this.#locals = new ServiceChild(child, log);
+    this.#schemaDeadlineMs = options.schemaDeadlineMs ?? 5_000;
+    this.#graceMs = options.graceMs ?? 5_000;
+  }
+
+  async query(query: EngineQuery, signal?: AbortSignal): Promise<EngineAnswer> {
+    this.#refuseWhenStopping();
+    return this.#queries.run(query, signal);
+  }
+
+  async openWriter({ segment, file, schemaSql }: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
+    this.#refuseWhenStopping();
+    if (schemaSql !== undefined && !(await exists(file))) {
+      await this.#runSchema({ file, sql: schemaSql }, signal);
+    }
+    const writer = this.#writerOf(segment);
+    const opening = writer.call('openWriter', { file });
+    const { gone } = writer;
+    const { handle, sizeBytes } = await withSegment(segment, opening);
+    const session = new ChildWriteSession({ writer, gone, checker: this.#checker, segment, handle, sizeBytes });
+    if (signal?.aborted !== true) return session;
+    await session[Symbol.asyncDispose]();
+    throw new TroughError('ENGINE_CANCELLED', 'opening was cancelled', { segment });
+  }
+
+  async openDatabase(file: string, migrations: readonly string[]): Promise<LocalDatabase> {
+    this.#refuseWhenStopping();
+    const database = new ChildLocalDatabase(this.#locals, file, migrations);
+    await database.open();
+    return database;
+  }
+
+  async checkSchema(sql: string, signal?: AbortSignal): Promise<void> {
+    this.#refuseWhenStopping();
+    await this.#runSchema({ sql }, signal);
+  }
+
+  async verify(file: string, signal?: AbortSignal): Promise<void> {
+    this.#refuseWhenStopping();
+    await this.#checker.call('verify', { file }, { signal, isRepeatable: true });
+  }
+
+  stats(): EngineStats {
+    const { slots, queries, failures } = this.#queries;
+    const all = [...slots, ...this.#services()];
+    return {
+      children: sum(all, ({ children }) => children),
+      openConnections: sum(slots, ({ openConnections }) => openConnections),
+      queries,
+      failures,
+      kills: sum(all, ({ kills }) => kills),
+      restarts: sum(all, ({ restarts }) => restarts),
+    };
+  }
+
+  /** Process ids of the children that run now: for tests, and for limits that are set from outside. */
+  childPids(): readonly number[] {
+    return [...this.#queries.slots, ...this.#services()].map(({ pid }) => pid).filter((pid) => pid !== undefined);
+  }
+
+  /** New work is refused; what runs has the grace time; then nothing is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all([
+      this.#queries.settle(this.#graceMs),
+      ...this.#services().map((child) => child.settle(this.#graceMs)),
+    ]);
+    await Promise.all([this.#queries.stop(), ...this.#services().map((child) => child.stop(STOP_GRACE_MS))]);
+  }
+
+  #services(): readonly ServiceChild[] {
+    return [...this.#writers, this.#schemas, this.#checker, this.#locals];
+  }
+
+  #writerOf(segment: string): ServiceChild {
+    const writer = this.#writers[crc32(segment) % this.#writers.length];
+    if (writer === undefined) throw new TroughError('CONFIG_INVALID', 'the engine has no writer process');
+    return writer;
+  }
+
+  /** A schema that does not end is an invalid one, not a slow one. */
+  async #runSchema(args: { file: string; sql: string } | { sql: string }, signal?: AbortSignal): Promise<void> {
+    const options: ServiceCallOptions = { deadlineMs: this.#schemaDeadlineMs, signal, isRepeatable: true };
+    try {
+      if ('file' in args) await this.#schemas.call('buildFile', args, options);
+      else await this.#schemas.call('checkSchema', args, options);
+    } catch (thrown) {
+      const error = TroughError.from(thrown);
+      if (error.code !== 'ENGINE_DEADLINE') throw error;
+      throw new TroughError(
+        'SCHEMA_INVALID',
+        `the schema ran longer than ${String(this.#schemaDeadlineMs)} ms`,
+        error.context,
+        error,
+      );
+    }
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#isStopping) throw new TroughError('ENGINE_STOPPED', 'the engine is stopping');
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

@@ -1,0 +1,126 @@
+/**
+ * Frames between the engine and one child, over the socket on the child's fd 3:
+ * u32 length of what follows, u8 type, u32 call id, payload (all big-endian).
+ */
+export const FRAME = {
+  // to the child
+  /** Payload: JSON of a QueryMessage. Answered by RESULT, or HEAD CHUNK* END, or FAIL in place of any of them. */
+  query: 1,
+  /** Payload: JSON of a ServiceMessage. Answered by VALUE or FAIL. */
+  service: 2,
+  /** The call is not wanted any more. Answered by FAIL when it had not ended. No payload. */
+  cancel: 3,
+  /** Payload: u32, how many more chunks the child may send. */
+  credit: 4,
+  // from the child
+  ready: 10,
+  /** A whole answer: u32 open connections, u32 rows, u8 truncated, u32 length of columns, columns as JSON, body. */
+  result: 11,
+  /** The start of a long answer: u32 open connections, u32 length of columns, columns as JSON, first chunk. */
+  head: 12,
+  chunk: 13,
+  /** u32 open connections, f64 rows, u8 truncated. */
+  end: 14,
+  /** JSON of an ErrorRecord. */
+  fail: 15,
+  /** JSON. */
+  value: 16,
+} as const;
+
+export type FrameType = (typeof FRAME)[keyof typeof FRAME];
+
+/** Chunks that a child may send before the first is taken out. */
+export const FIRST_CREDITS = 8;
+
+const HEADER_BYTES = 9;
+/** Above this a batch is given to the socket at once. */
+const BATCH_BYTES = 256 * 1024;
+
+/** Gathers the frames of one turn into one write. `flush` at the end of the turn is the caller's. */
+export class FrameWriter {
+  readonly #write: (bytes: Uint8Array) => void;
+  #parts: (string | Uint8Array)[] = [];
+  #sizes: number[] = [];
+  #bytes = 0;
+
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.#write = write;
+  }
+
+  send(type: FrameType, call: number, ...payload: readonly (string | Uint8Array)[]): void {
+    let length = HEADER_BYTES - 4;
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    this.#add(header, HEADER_BYTES);
+    for (const part of payload) {
+      const size = typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+      length += size;
+      this.#add(part, size);
+    }
+    header.writeUInt32BE(length, 0);
+    header.writeUInt8(type, 4);
+    header.writeUInt32BE(call, 5);
+    if (this.#bytes >= BATCH_BYTES) this.flush();
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  flush(): void {
+    if (this.#bytes === 0) return;
+    const batch = Buffer.allocUnsafe(this.#bytes);
+    let at = 0;
+    this.#parts.forEach((part, index) => {
+      if (typeof part === 'string') batch.write(part, at);
+      else batch.set(part, at);
+      at += this.#sizes[index] ?? 0;
+    });
+    this.#parts = [];
+    this.#sizes = [];
+    this.#bytes = 0;
+    this.#write(batch);
+  }
+
+  #add(part: string | Uint8Array, size: number): void {
+    this.#parts.push(part);
+    this.#sizes.push(size);
+    this.#bytes += size;
+  }
+}
+
+export type OnFrame = (type: number, call: number, payload: Buffer) => void;
+
+/** Cuts what the socket delivers into frames. A payload is a view of the received bytes, not a copy. */
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #wanted = 4;
+
+  constructor(onFrame: OnFrame) {
+    this.#onFrame = onFrame;
+  }
+
+  push(received: Buffer): void {
+    this.#kept.push(received);
+    this.#keptBytes += received.length;
+    if (this.#keptBytes < this.#wanted) return;
+    const bytes = this.#kept.length === 1 ? received : Buffer.concat(this.#kept, this.#keptBytes);
+    const rest = this.#deliver(bytes);
+    this.#kept = rest.length === 0 ? [] : [rest];
+    this.#keptBytes = rest.length;
+  }
+
+  #deliver(bytes: Buffer): Buffer {
+    let at = 0;
+    while (bytes.length - at >= HEADER_BYTES) {
+      const end = at + 4 + bytes.readUInt32BE(at);
+      if (end > bytes.length) break;
+      this.#onFrame(bytes.readUInt8(at + 4), bytes.readUInt32BE(at + 5), bytes.subarray(at + HEADER_BYTES, end));
+      at = end;
+    }
+    const rest = bytes.subarray(at);
+    this.#wanted = rest.length >= 4 ? rest.readUInt32BE(0) + 4 : HEADER_BYTES;
+    return rest;
+  }
+}

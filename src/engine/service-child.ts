@@ -1,0 +1,222 @@
+import { TroughError } from '../errors.ts';
+import { type Log } from '../log.ts';
+import { decodeError } from './answer-frames.ts';
+import { type ChildOptions, ChildProcess } from './child-process.ts';
+import { type ServiceMessage, type ServiceName, type Services } from './messages.ts';
+import { FRAME } from './protocol.ts';
+
+export interface ServiceCallOptions {
+  /** Counted from when the child begins with it; the child is killed. */
+  readonly deadlineMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Runs beside the calls that come after it; it has no deadline, and ends by `signal` alone. */
+  readonly isBackground?: boolean;
+  /** It may run again on a new child when this one dies. */
+  readonly isRepeatable?: boolean;
+}
+
+interface Pending {
+  readonly id: number;
+  readonly message: string;
+  readonly name: ServiceName;
+  readonly options: ServiceCallOptions;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: TroughError) => void;
+  attempts: number;
+}
+
+/**
+ * One child for what is not a query. It is started by the first call. Its calls run one after the other, so the oldest one is the one
+ * that runs, and the only one whose time is counted.
+ */
+export class ServiceChild {
+  readonly #options: ChildOptions;
+  readonly #log: Log;
+  readonly #dying = new Set<ChildProcess>();
+  readonly #pending = new Map<number, Pending>();
+  #order: Pending[] = [];
+  #child: ChildProcess | undefined;
+  #onGone: PromiseWithResolvers<void> = Promise.withResolvers();
+  #timer: NodeJS.Timeout | undefined;
+  #whenIdle: (() => void) | undefined;
+  #lastId = 0;
+  #isStopped = false;
+  kills = 0;
+  restarts = 0;
+
+  constructor(options: ChildOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  get children(): number {
+    return this.#child === undefined ? 0 : 1;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Settles when the child that runs now is gone. What is kept in that child, handles above all, is gone with it. */
+  get gone(): Promise<void> {
+    return this.#onGone.promise;
+  }
+
+  call<Name extends ServiceName>(
+    name: Name,
+    args: Services[Name]['args'],
+    options: ServiceCallOptions = {},
+  ): Promise<Services[Name]['answer']> {
+    const { signal } = options;
+    if (this.#isStopped) return Promise.reject(new TroughError('ENGINE_STOPPED', 'the engine was stopped'));
+    if (signal?.aborted === true) return Promise.reject(cancelled());
+    const message: ServiceMessage = { name, args };
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const pending = {
+        id: this.#nextId(),
+        message: JSON.stringify(message),
+        name,
+        options,
+        resolve,
+        reject,
+        attempts: 0,
+      };
+      signal?.addEventListener('abort', () => {
+        this.#cancel(pending);
+      });
+      this.#send(pending);
+    });
+    return answer as Promise<Services[Name]['answer']>;
+  }
+
+  /** Resolves when no call is open, or after `graceMs`. */
+  async settle(graceMs: number): Promise<void> {
+    if (this.#pending.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#whenIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    for (const pending of this.#takeAll()) pending.reject(new TroughError('ENGINE_STOPPED', 'the engine was stopped'));
+    const children = this.#child === undefined ? [...this.#dying] : [this.#child, ...this.#dying];
+    await Promise.all(children.map((child) => child.stop(graceMs)));
+  }
+
+  #nextId(): number {
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    return this.#lastId;
+  }
+
+  #send(pending: Pending): void {
+    pending.attempts += 1;
+    this.#pending.set(pending.id, pending);
+    this.#start().send(FRAME.service, pending.id, pending.message);
+    if (pending.options.isBackground === true) return;
+    this.#order.push(pending);
+    if (this.#order[0] === pending) this.#watchFirst();
+  }
+
+  #start(): ChildProcess {
+    if (this.#child !== undefined) return this.#child;
+    const child: ChildProcess = new ChildProcess(this.#options, {
+      onFrame: (type, id, payload) => {
+        if (child === this.#child) this.#receive(type, id, payload);
+      },
+      onGone: () => {
+        this.#dying.delete(child);
+        if (child === this.#child) this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process died'));
+      },
+    });
+    this.#child = child;
+    return child;
+  }
+
+  #receive(type: number, id: number, payload: Buffer): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#forget(pending);
+    if (type === FRAME.value) pending.resolve(JSON.parse(payload.toString('utf8')));
+    else pending.reject(decodeError(payload, {}));
+    if (this.#pending.size === 0) this.#whenIdle?.();
+  }
+
+  #forget(pending: Pending): void {
+    this.#pending.delete(pending.id);
+    if (this.#order[0] !== pending) {
+      this.#order = this.#order.filter((other) => other !== pending);
+      return;
+    }
+    this.#order.shift();
+    this.#watchFirst();
+  }
+
+  #watchFirst(): void {
+    clearTimeout(this.#timer);
+    const first = this.#order[0];
+    const deadlineMs = first?.options.deadlineMs;
+    if (first === undefined || deadlineMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#forget(first);
+      first.reject(
+        new TroughError('ENGINE_DEADLINE', `${first.name} ran longer than ${String(deadlineMs)} ms`, { deadlineMs }),
+      );
+      this.#kill(`deadline of ${first.name}`);
+    }, deadlineMs);
+  }
+
+  /** What has not begun is dropped; what runs and can be cut short is; the rest has its deadline. */
+  #cancel(pending: Pending): void {
+    if (!this.#pending.has(pending.id)) return;
+    this.#child?.send(FRAME.cancel, pending.id);
+    if (pending.options.isBackground !== true) this.#forgetLater(pending);
+    pending.reject(cancelled());
+  }
+
+  /** The one that runs keeps its place, so that its deadline holds; its answer goes nowhere. */
+  #forgetLater(pending: Pending): void {
+    if (this.#order[0] !== pending) this.#forget(pending);
+  }
+
+  #kill(reason: string): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.kills += 1;
+    this.#log.warn({ reason, pid: child.pid }, 'service process killed');
+    this.#dying.add(child);
+    child.kill();
+    this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process was ended for another call'));
+  }
+
+  #onDied(cause: TroughError): void {
+    this.#child = undefined;
+    clearTimeout(this.#timer);
+    const { resolve } = this.#onGone;
+    this.#onGone = Promise.withResolvers();
+    resolve();
+    if (this.#isStopped) return;
+    this.restarts += 1;
+    for (const pending of this.#takeAll()) {
+      if (pending.options.isRepeatable === true && pending.attempts < 2) this.#send(pending);
+      else pending.reject(cause);
+    }
+    if (this.#pending.size === 0) this.#whenIdle?.();
+  }
+
+  #takeAll(): Pending[] {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#order = [];
+    return all;
+  }
+}
+
+function cancelled(): TroughError {
+  return new TroughError('ENGINE_CANCELLED', 'the call was cancelled');
+}

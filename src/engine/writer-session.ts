@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { TroughError } from '../errors.ts';
+import { type SnapshotFile, type WriteOutcome, type WriteRequest, type WriteSession } from './engine.ts';
+import { type WireOutcome, type WireRequest } from './messages.ts';
+import { type ServiceChild } from './service-child.ts';
+import { packParams } from './wire-values.ts';
+import { withSegment } from './with-segment.ts';
+
+export interface WriterSessionDeps {
+  readonly writer: ServiceChild;
+  /** Of the child in which the handle was made. */
+  readonly gone: Promise<void>;
+  /** Checks copies, so that writes go on meanwhile. */
+  readonly checker: ServiceChild;
+  readonly segment: string;
+  readonly handle: number;
+  readonly sizeBytes: number;
+}
+
+/** A segment that is open in a writer child, by its handle there. */
+export class ChildWriteSession implements WriteSession {
+  readonly sizeBytes: number;
+  readonly lost: Promise<void>;
+  readonly #deps: WriterSessionDeps;
+  #state: 'open' | 'lost' | 'closed' = 'open';
+
+  constructor(deps: WriterSessionDeps) {
+    this.#deps = deps;
+    this.sizeBytes = deps.sizeBytes;
+    this.lost = deps.gone.then(() => {
+      if (this.#state === 'open') this.#state = 'lost';
+    });
+  }
+
+  async apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    const packed = requests.map(packRequest);
+    const outcomes = await withSegment(segment, writer.call('apply', { handle, requests: packed }, { deadlineMs }));
+    return outcomes.map(unpackOutcome);
+  }
+
+  async commit(): Promise<void> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    await withSegment(segment, writer.call('commit', { handle }));
+  }
+
+  async rollback(): Promise<void> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    await withSegment(segment, writer.call('rollback', { handle }));
+  }
+
+  async snapshot(to: string, signal?: AbortSignal): Promise<SnapshotFile> {
+    this.#check();
+    const { writer, checker, handle, segment } = this.#deps;
+    try {
+      await withSegment(segment, writer.call('copyTo', { handle, to }, { signal, isBackground: true }));
+      const { sizeBytes } = await withSegment(
+        segment,
+        checker.call('finishSnapshot', { file: to }, { signal, isRepeatable: true }),
+      );
+      return { sizeBytes, sha256: await sha256Of(to, signal) };
+    } catch (error) {
+      await rm(to, { force: true });
+      throw TroughError.from(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'closed';
+    const { writer, handle, segment } = this.#deps;
+    try {
+      await withSegment(segment, writer.call('closeWriter', { handle }));
+    } catch (error) {
+      // A child that is gone has closed the file in its own way.
+      const { code } = TroughError.from(error);
+      if (code !== 'ENGINE_CHILD_DIED' && code !== 'ENGINE_STOPPED') throw error;
+    }
+  }
+
+  #check(): void {
+    const { segment } = this.#deps;
+    if (this.#state === 'lost')
+      throw new TroughError('ENGINE_CHILD_DIED', 'the process of this write session died', { segment });
+    if (this.#state === 'closed') throw new TroughError('INTERNAL', 'the write session is closed', { segment });
+  }
+}
+
+function packRequest(request: WriteRequest): WireRequest {
+  if (request.kind === 'script') return request;
+  const statements = request.statements.map(({ sql, params }) => ({
+    sql,
+    params: params === undefined ? undefined : packParams(params),
+  }));
+  return { kind: 'statements', statements };
+}
+
+function unpackOutcome(outcome: WireOutcome): WriteOutcome {
+  if (!outcome.ok) return outcome;
+  const results = outcome.results.map(({ changes, lastInsertRowid }) => ({
+    changes,
+    lastInsertRowid: BigInt(lastInsertRowid),
+  }));
+  return { ok: true, results };
+}
+
+async function sha256Of(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024, ...(signal && { signal }) }))
+      hash.update(chunk as Buffer);
+  } catch (error) {
+    if (signal?.aborted === true) throw new TroughError('ENGINE_CANCELLED', 'the snapshot was cancelled', {}, error);
+    throw error;
+  }
+  return hash.digest('hex');
+}

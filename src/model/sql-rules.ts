@@ -1,0 +1,176 @@
+import { TroughError } from '../errors.ts';
+import { SqlScanner } from './sql-scanner.ts';
+import { splitScript, type SqlStatement } from './sql-script.ts';
+
+/** Word for word as the original says it. */
+export const NOT_ONE_SELECT = 'Exactly one SELECT query per request, please.';
+
+/** PRAGMAs that only tell something about the segment, and nothing about the machine. `argument`: they name a table or an index. */
+const READABLE: Readonly<Record<string, 'argument' | 'plain'>> = {
+  application_id: 'plain',
+  collation_list: 'plain',
+  compile_options: 'plain',
+  encoding: 'plain',
+  foreign_key_list: 'argument',
+  freelist_count: 'plain',
+  function_list: 'plain',
+  index_info: 'argument',
+  index_list: 'argument',
+  index_xinfo: 'argument',
+  page_count: 'plain',
+  page_size: 'plain',
+  schema_version: 'plain',
+  table_info: 'argument',
+  table_list: 'argument',
+  table_xinfo: 'argument',
+  user_version: 'plain',
+};
+
+/** Every other PRAGMA that SQLite 3.54 knows; a test compares it with `pragma_list`. */
+const UNREADABLE = new Set(
+  (
+    'analysis_limit auto_vacuum automatic_index busy_timeout cache_size cache_spill case_sensitive_like cell_size_check ' +
+    'checkpoint_fullfsync count_changes data_version database_list defer_foreign_keys empty_result_callbacks foreign_key_check ' +
+    'foreign_keys full_column_names fullfsync hard_heap_limit ignore_check_constraints incremental_vacuum integrity_check ' +
+    'journal_mode journal_size_limit legacy_alter_table locking_mode max_page_count mmap_size module_list optimize pragma_list ' +
+    'query_only quick_check read_uncommitted recursive_triggers reverse_unordered_selects secure_delete short_column_names ' +
+    'shrink_memory soft_heap_limit synchronous temp_store temp_store_directory threads trusted_schema wal_autocheckpoint ' +
+    'wal_checkpoint writable_schema'
+  ).split(' '),
+);
+
+/** PRAGMAs that a script may also set: kept in the file by the transaction, or without effect inside one. */
+const SETTABLE = new Set(['user_version', 'foreign_keys', 'defer_foreign_keys']);
+
+/** SQLite's own words for what cannot be done in the transaction that every script runs in. */
+const REFUSED_IN_SCRIPT: Readonly<Record<string, string>> = {
+  BEGIN: 'cannot start a transaction within a transaction',
+  COMMIT: 'cannot commit - no transaction is active',
+  END: 'cannot commit - no transaction is active',
+  ROLLBACK: 'cannot commit - no transaction is active',
+  VACUUM: 'cannot VACUUM from within a transaction',
+  ATTACH: 'cannot ATTACH database within transaction',
+  DETACH: 'cannot DETACH database within transaction',
+};
+
+/**
+ * The single statement of a query. SQL_NOT_A_SELECT when it is not one, or none that only reads; SQL_REFUSED for a `pragma_` table
+ * function outside the list. PRAGMA must be stopped here: SQLite runs some of them while it prepares them.
+ */
+export function parseQuery(sql: string): SqlStatement {
+  refuseNul(sql);
+  const [statement, ...more] = splitScript(sql);
+  if (statement === undefined || more.length > 0 || !mayRead(statement)) {
+    throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
+  }
+  refusePragmaFunctions(statement.text);
+  return statement;
+}
+
+/**
+ * The statements of a script that is run inside a transaction. SQL_REFUSED, before anything ran, for a statement that would leave the
+ * transaction, reach another file or change the connection; the context names it.
+ */
+export function parseScript(sql: string): readonly SqlStatement[] {
+  refuseNul(sql);
+  const statements = splitScript(sql);
+  statements.forEach((statement, index) => {
+    const reason = refusal(statement);
+    if (reason === undefined) return;
+    const context = { statement: index + 1, offset: statement.start, name: statement.keyword };
+    throw new TroughError('SQL_REFUSED', reason, context);
+  });
+  return statements;
+}
+
+/** True when a statement of the script may leave something in the connection's temporary schema. */
+export function touchesTemporary(statement: SqlStatement): boolean {
+  const scanner = new SqlScanner(statement.text);
+  while (scanner.next()) {
+    const name = scanner.name.toLowerCase();
+    if (name === 'temp' || name === 'temporary') return true;
+  }
+  return false;
+}
+
+function refuseNul(sql: string): void {
+  if (sql.includes('\0')) throw new TroughError('SQL_INVALID', 'the query contains a null character');
+}
+
+function mayRead(statement: SqlStatement): boolean {
+  if (statement.keyword === 'PRAGMA') return isReadable(readPragma(statement.text));
+  const scanner = new SqlScanner(statement.text);
+  let keyword = scanner.nextKeyword();
+  if (keyword === 'EXPLAIN') {
+    keyword = scanner.nextKeyword();
+    if (keyword === 'QUERY' && scanner.nextKeyword() === 'PLAN') keyword = scanner.nextKeyword();
+  }
+  return keyword === 'SELECT' || keyword === 'WITH' || keyword === 'VALUES' || scanner.text === '(';
+}
+
+interface Pragma {
+  readonly name: string;
+  readonly form: 'plain' | 'argument' | 'assignment';
+  readonly value: string;
+}
+
+/** PRAGMA [schema.]name, `name(value)` or `name = value`. */
+function readPragma(sql: string): Pragma {
+  const scanner = new SqlScanner(sql);
+  scanner.next();
+  scanner.next();
+  let name = scanner.name;
+  let hasMore = scanner.next();
+  if (hasMore && scanner.text === '.') {
+    scanner.next();
+    name = scanner.name;
+    hasMore = scanner.next();
+  }
+  const form = !hasMore ? 'plain' : scanner.text === '(' ? 'argument' : 'assignment';
+  scanner.next();
+  return { name: name.toLowerCase(), form, value: (scanner.name || scanner.text).toLowerCase() };
+}
+
+function isReadable({ name, form }: Pragma): boolean {
+  const allowed = Object.hasOwn(READABLE, name) ? READABLE[name] : undefined;
+  return allowed !== undefined && (form === 'plain' || form === allowed);
+}
+
+function refusal(statement: SqlStatement): string | undefined {
+  const { keyword, text } = statement;
+  if (keyword === 'PRAGMA') return pragmaRefusal(readPragma(text));
+  if (keyword === 'EXPLAIN') return hasKeyword(text, 'PRAGMA') ? 'PRAGMA cannot be explained here' : undefined;
+  if (keyword === 'ROLLBACK' && hasKeyword(text, 'TO')) return undefined;
+  return Object.hasOwn(REFUSED_IN_SCRIPT, keyword) ? REFUSED_IN_SCRIPT[keyword] : undefined;
+}
+
+function hasKeyword(sql: string, keyword: string): boolean {
+  const scanner = new SqlScanner(sql);
+  while (scanner.next()) if (scanner.keyword === keyword) return true;
+  return false;
+}
+
+function pragmaRefusal(pragma: Pragma): string | undefined {
+  if (isReadable(pragma) || SETTABLE.has(pragma.name)) return undefined;
+  if (pragma.name === 'journal_mode' && pragma.form !== 'plain') {
+    return `cannot change ${pragma.value === 'wal' ? 'into' : 'out of'} wal mode from within a transaction`;
+  }
+  return `PRAGMA ${pragma.name} is not allowed in a segment`;
+}
+
+/** `pragma_x` as a table-valued function is the PRAGMA by another name; a quoted identifier and a string can name a table too. */
+function refusePragmaFunctions(sql: string): void {
+  if (!/pragma_/i.test(sql)) return;
+  const scanner = new SqlScanner(sql);
+  while (scanner.next()) {
+    const name = scanner.name.toLowerCase();
+    if (name.startsWith('pragma_') && UNREADABLE.has(name.slice('pragma_'.length))) {
+      throw new TroughError('SQL_REFUSED', `not authorized to use function: ${name}`, { offset: scanner.start });
+    }
+  }
+}
+
+/** For the test that keeps the lists complete: true when the rules know this PRAGMA. */
+export function isKnownPragma(name: string): boolean {
+  return Object.hasOwn(READABLE, name) || UNREADABLE.has(name);
+}
