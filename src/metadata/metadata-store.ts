@@ -18,7 +18,9 @@ export type WatchEvent =
  * expected is not what is there), METADATA_UNREACHABLE (try again), METADATA_BROKEN (it answers what it must not).
  *
  * A write whose outcome could not be learned is repeated by the driver until it is known: `update` and `create` either happened once
- * with the returned revision or are reported as not happened, or throw METADATA_UNREACHABLE with context `outcome: 'unknown'`.
+ * with the returned revision or are reported as not happened (METADATA_CONFLICT, or METADATA_UNREACHABLE with context `outcome: 'none'`),
+ * or throw METADATA_UNREACHABLE with context `outcome: 'unknown'`. Malformed keys and prefixes are REQUEST_INVALID. A signal that fires
+ * rejects with its reason where that is a TroughError, a write that was begun with METADATA_UNREACHABLE.
  */
 export interface MetadataStore extends AsyncDisposable {
   get(key: string, signal?: AbortSignal): Promise<Entry | undefined>;
@@ -30,7 +32,8 @@ export interface MetadataStore extends AsyncDisposable {
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry>;
   /**
    * Delivers until the signal fires: no event is missed, doubled or out of order for its key, across reconnects and restarts of the server.
-   * A key that changed several times while the connection was away may be delivered with its last value only.
+   * What is replaced or deleted before it was delivered may be left out (also a whole key that came and went): the last state of each
+   * key always comes. If the store was lost and is another one, deletes and puts lead from the old state to the new.
    */
   watch(prefix: string, hear: (event: WatchEvent) => void, signal: AbortSignal): void;
 }
