@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { LocalDirectory } from '../../src/cold/local-directory.ts';
 import { parseSegmentId } from '../../src/model/segment-id.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { coldContract, type ColdHarness } from './cold.ts';
+import { coldContract } from './cold.ts';
+import { type ColdHarness } from './cold-harness.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -89,12 +90,12 @@ test('a file that is written to while it is fetched is reported as changed', asy
 });
 
 async function growUntil(path: string, ended: Promise<unknown>): Promise<void> {
-  let going = true;
-  const stop = (): void => {
-    going = false;
+  const state = { ended: false };
+  const end = (): void => {
+    state.ended = true;
   };
-  void ended.then(stop, stop);
-  for (let times = 0; going && times < 10_000; times += 1) await writeFile(path, 'more', { flag: 'a' });
+  void ended.then(end, end);
+  for (let times = 0; !state.ended && times < 10_000; times += 1) await writeFile(path, 'more', { flag: 'a' });
 }
 
 test('a storage that is gone is not an empty one', async () => {
