@@ -1,5 +1,3 @@
-import { run } from '../bin/child.mjs';
-
 const STEPS = [
   ['types', 'typescript/bin/tsc', '-p', '.'],
   ['lint', 'eslint/bin/eslint.js', '--max-warnings', '0', '.'],
@@ -16,8 +14,8 @@ const STEPS = [
   ['dead code', 'knip/bin/knip.js'],
 ];
 
-/** Runs every step, also after one that failed, and says at the end which did. */
-export async function check(node) {
+/** Runs every step by `run`, also after one that failed, and says at the end which did. */
+export async function check(node, run) {
   const failed = [];
   for (const [name, program, ...args] of STEPS) {
     process.stdout.write(`\n== ${name}\n`);

@@ -1,8 +1,9 @@
 // Every npm script goes through here: `node scripts/run.mjs VERB [ARGUMENT…]`, with any Node from 20 on.
 // It makes the tree ready (dependencies, build, nats-server), then runs the verb under Node 24, whatever `node` is on PATH.
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { check } from './check.mjs';
-import { exitLike, run } from '../bin/child.mjs';
+import { exitLike, run as runChild } from '../bin/child.mjs';
 import { findNode } from '../bin/node.mjs';
 import { ensureBuild, ensureDependencies, ensureNatsServer, root, SetUpError } from './set-up.mjs';
 
@@ -28,13 +29,18 @@ const verbs = {
     await ensureBuild(node);
     return bench(node, args, await ensureNatsServer(node));
   },
-  check: (node) => check(node),
+  check: (node) => check(node, run),
   build: async (node) => {
     await ensureBuild(node);
     return { code: 0, signal: null };
   },
   format: (node) => run(node, ['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level', 'warn', '.']),
 };
+
+/** Runs `file` in the project's folder, wherever the script was called from. */
+function run(file, args, options = {}) {
+  return runChild(file, args, { ...options, cwd: fileURLToPath(root) });
+}
 
 /** False for one-off commands, and where running servers are named: those start without a nats-server of our own. */
 function startsNatsServer(args) {
