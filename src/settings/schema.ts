@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseNodeId } from '../model/node-id.ts';
+import { compileRules, mostCopies, SegmentRulesSchema } from '../model/segment-rules.ts';
+import { byteSize, duration, integer, listOf, port, readBy, setting, text, type Setting } from './values.ts';
+
+export const ROLES = ['reader', 'writer', 'sync-master', 'sync-local'] as const;
+
+const oneOf = <const T extends readonly [string, ...string[]]>(...names: T) =>
+  z.enum(names, { error: (issue) => `must be one of ${names.join(', ')}, not '${String(issue.input)}'` });
+
+const LogLevel = z.preprocess(
+  (raw) => (typeof raw === 'string' ? (PYTHON_LEVELS[raw.toLowerCase()] ?? raw.toLowerCase()) : raw),
+  oneOf('debug', 'info', 'warn', 'error', 'silent'),
+);
+const PYTHON_LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'debug' };
+
+const Metadata = text.refine((value) => value === 'nats', {
+  error: "must be 'nats': this version keeps its metadata in NATS and nowhere else",
+});
+const ColdPlace = text.refine((value) => !value.includes('://'), {
+  error: 'must be the path of a directory: WebHDFS and other addresses are not available in this version',
+});
+const NatsUrl = text.refine((value) => /^(nats|tls):\/\/[^/\s]+$/.test(value) || /^[\w.-]+(:\d+)?$/.test(value), {
+  error: 'must be the address of a NATS server, such as nats://10.0.0.5:4222',
+});
+const Prefix = text.refine((value) => /^[A-Za-z0-9_-]+$/.test(value), { error: 'must be one word of A-Za-z0-9_-' });
+const MOST_COPIES = 8;
+const Rules = z
+  .preprocess((raw) => (typeof raw === 'string' ? parseJson(raw) : raw), SegmentRulesSchema)
+  .refine((rules) => mostCopies(rules, 1) <= MOST_COPIES, {
+    error: `a segment has ${String(MOST_COPIES)} copies at most`,
+  })
+  .superRefine((rules, context) => {
+    readBy(() => compileRules(rules, 1))('', context);
+  });
+const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
+
+/**
+ * Every setting, once. The key gives its names: `queryDeadlineMs` is `queryDeadline` in a file, TROUGH_QUERY_DEADLINE in the
+ * environment and `--query-deadline` on the command line. The order is that of `--help`.
+ */
+export const SETTINGS = {
+  roles: setting(
+    listOf(oneOf(...ROLES)).refine((roles) => roles.length > 0, { error: 'must name a role' }),
+    [...ROLES],
+    'roles that this process runs: reader, writer, sync-master, sync-local',
+    { flag: 'role', placeholder: 'ROLE', many: true, fallbackHelp: 'all four' },
+  ),
+  data: setting(text, './data', 'directory of everything that this process keeps; one process to a directory', {
+    placeholder: 'DIR',
+  }),
+  node: setting(
+    text.transform(readBy(parseNodeId)),
+    (context) => parseNodeId(asNodeName(context.hostname)),
+    'name of this node, the same after a restart, its own in the cluster',
+    { placeholder: 'NAME', fallbackHelp: 'the host name' },
+  ),
+  zone: setting(
+    text,
+    'default',
+    'what fails together (rack, site): two copies of a segment are kept in different zones',
+    { placeholder: 'ZONE' },
+  ),
+  bind: setting(text, '127.0.0.1', 'address on which the ports listen; 0.0.0.0 for all', { placeholder: 'ADDRESS' }),
+  advertise: setting(
+    text,
+    (context) => (WILDCARDS.includes(context.text('bind')) ? context.text('node') : context.text('bind')),
+    'host name or address under which others reach this node',
+    { placeholder: 'HOST', fallbackHelp: 'bind, or the node name when bind is 0.0.0.0 or ::' },
+  ),
+  readPort: port(6444, 'port of the reader'),
+  writePort: port(6222, 'port of the writer'),
+  syncMasterPort: port(6111, 'port of the sync-master'),
+  syncLocalPort: port(6112, 'port of the sync-local'),
+  nats: setting(listOf(NatsUrl), [], 'NATS servers of the cluster', {
+    placeholder: 'URL',
+    many: true,
+    fallbackHelp: 'a nats-server of its own on loopback',
+  }),
+  natsPort: port(4222, 'port of the nats-server that trough starts itself'),
+  natsReplicas: integer(undefined, [1, 5], 'replicas of every stream in NATS', {
+    fallbackHelp: 'three, or one on fewer servers',
+  }),
+  subjectPrefix: setting(Prefix, 'trough', 'first token of every NATS subject: two clusters on one NATS need two', {
+    placeholder: 'WORD',
+  }),
+  metadata: setting(Metadata, 'nats', 'where leases and placement are kept; only nats in this version', {
+    placeholder: 'nats',
+  }),
+  cold: setting(
+    ColdPlace,
+    (context) => join(context.text('data'), 'cold'),
+    'directory of cold storage, the same one for all nodes',
+    { placeholder: 'DIR', fallbackHelp: 'DATA/cold' },
+  ),
+  copies: integer(2, [1, MOST_COPIES], 'copies of each segment on different nodes; with fewer nodes, one on each'),
+  rules: setting(
+    Rules,
+    [],
+    'list of {match: regex, from?, to?, copies?, tier?}; the first that matches a segment id decides',
+    { placeholder: 'JSON', fallbackHelp: 'none' },
+  ),
+  quotaBytes: byteSize(undefined, 'how much this node stores at most', { fallbackHelp: '80 % of the disk' }),
+  queryDeadlineMs: duration(60_000, 'a query that asks for no deadline is ended after this'),
+  queryDeadlineLimitMs: duration(3_600_000, 'longest deadline that a query may ask for'),
+  writeDeadlineMs: duration(60_000, 'a write that has not begun by then is refused'),
+  rebuildAfterMs: duration(300_000, 'a node silent for this long has its copies rebuilt on others', 10_000),
+  promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
+  releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
+  coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),
+  bodyLimitBytes: byteSize(64_000_000, 'largest body of a request'),
+  maxConcurrentQueries: integer(
+    256,
+    [1, 100_000],
+    'queries that one process works on at a time; more are answered busy',
+  ),
+  engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
+    fallbackHelp: 'one for each core, at least two',
+  }),
+  openFiles: integer(500, [1, 100_000], 'segments that each of those keeps open'),
+  readCacheBytes: byteSize(2 ** 30, 'disk space for segments that are read here but have no copy here'),
+  copyParallel: integer(2, [1, 64], 'files copied from cold storage at a time'),
+  stopGraceMs: duration(10_000, 'time for what is under way when the process is told to stop'),
+  logLevel: setting(LogLevel, 'info', 'debug, info, warn, error or silent; log lines are JSON on stderr', {
+    placeholder: 'LEVEL',
+  }),
+} as const;
+
+export type SettingKey = keyof typeof SETTINGS;
+
+/** Durations in ms and sizes in bytes, as the names say; deeply frozen. */
+export type Settings = {
+  readonly [K in SettingKey]: Frozen<(typeof SETTINGS)[K] extends Setting<infer T> ? T : never>;
+};
+
+type Frozen<T> = T extends readonly (infer Item)[] ? readonly Item[] : T;
+
+/** The table with its types forgotten, in its order. */
+export const SETTING_LIST = Object.entries(SETTINGS) as unknown as readonly (readonly [SettingKey, Setting<unknown>])[];
+
+/** `queryDeadlineMs` is `queryDeadline` in a file. */
+export function fileKey(key: SettingKey): string {
+  return key.replace(/(Ms|Bytes)$/, '');
+}
+
+/** `queryDeadlineMs` is TROUGH_QUERY_DEADLINE. */
+export function envName(key: SettingKey): string {
+  return `TROUGH_${fileKey(key).replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+/** `queryDeadlineMs` is `query-deadline`, without the dashes in front. */
+export function flagName(key: SettingKey): string {
+  const setting: Setting<unknown> = SETTINGS[key] as unknown as Setting<unknown>;
+  return setting.flag ?? fileKey(key).replace(/[A-Z]/g, '-$&').toLowerCase();
+}
+
+function asNodeName(hostname: string): string {
+  return (
+    hostname
+      .replace(/[^A-Za-z0-9_.-]/g, '-')
+      .replace(/^[^A-Za-z0-9_]+/, '')
+      .slice(0, 100) || 'node'
+  );
+}
+
+function parseJson(raw: string): unknown {
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
+}
