@@ -24,7 +24,8 @@ interface Listener {
 /** The server of the buses in memory: matches subjects, shares requests within a group, says when nobody listens. */
 export class MemoryHub {
   readonly #listeners = new Set<Listener>();
-  #turn = 0;
+  /** How many messages each group has had. */
+  readonly #turns = new Map<string, number>();
   #wires = 0;
   /** May be replaced while it runs: how tests delay, drop and reorder. */
   carry: Carry;
@@ -58,13 +59,19 @@ export class MemoryHub {
     const all = [...this.#listeners].filter((one) => one.wire.status === 'connected' && matches(one.tokens, tokens));
     const groups = Map.groupBy(all, ({ group }) => group);
     for (const [group, members] of groups) {
-      this.#turn += 1;
-      const chosen = group === undefined ? members : members.slice(this.#turn % members.length).slice(0, 1);
-      for (const { hear } of chosen) hear(message);
+      for (const { hear } of group === undefined ? members : this.#choose(group, members)) hear(message);
     }
     if (all.length === 0 && message.reply !== '') {
       this.route({ subject: message.reply, reply: '', body: NOTHING, headers: {}, noResponders: true });
     }
+  }
+
+  /** One member of the group, in turn. */
+  #choose(group: string, members: readonly Listener[]): readonly Listener[] {
+    const turn = this.#turns.get(group) ?? 0;
+    this.#turns.set(group, turn + 1);
+    const at = turn % members.length;
+    return members.slice(at, at + 1);
   }
 }
 

@@ -87,6 +87,8 @@ export class NatsLink implements AsyncDisposable {
  * has no JetStream (NATS_SERVER_FAILED): older ones skip expectations and time limits without a word.
  */
 export async function connectNats(options: ConnectNatsOptions): Promise<NatsLink> {
+  if (options.servers.length === 0) throw new TroughError('CONFIG_INVALID', 'no NATS server is named');
+  options.servers.forEach(asUrl);
   const connection = await dialUntilReached(options);
   try {
     refuseTooOld(connection);
@@ -184,13 +186,9 @@ function reasonOf(error: unknown): string {
 function asUrl(server: string): URL {
   try {
     return new URL(server.includes('://') ? server : `nats://${server}`);
-  } catch (error) {
-    throw new TroughError(
-      'CONFIG_INVALID',
-      `'${server.replace(/\/\/.*@/, '//')}' is not the address of a NATS server`,
-      {},
-      error,
-    );
+  } catch {
+    // Without its cause, which would show the password.
+    throw new TroughError('CONFIG_INVALID', `'${server.replace(/\/\/.*@/, '//')}' is not the address of a NATS server`);
   }
 }
 
