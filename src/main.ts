@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { runCli } from './cli/cli.ts';
 import { type StopSignal } from './cli/context.ts';
 import { Output } from './cli/output.ts';
 import { systemClock } from './runtime/clock.ts';
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 const code = await runCli({
   args: process.argv.slice(2),
   host: {
@@ -11,6 +13,7 @@ const code = await runCli({
     env: process.env,
     hostname: hostname(),
     pid: process.pid,
+    version,
     cores: availableParallelism(),
     memoryBytes: process.constrainedMemory() > 0 ? Math.min(process.constrainedMemory(), totalmem()) : totalmem(),
   },

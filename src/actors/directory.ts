@@ -15,6 +15,7 @@ export type DirectoryMessage =
 export type DirectoryNews =
   | { readonly kind: 'current' }
   | { readonly kind: 'lease'; readonly lease: LeaseEntry }
+  | { readonly kind: 'node'; readonly document: NodeDocument }
   | { readonly kind: 'node-state'; readonly node: string; readonly from: NodeState; readonly to: NodeState }
   | { readonly kind: 'unreadable'; readonly error: TroughError };
 
@@ -208,6 +209,7 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
     };
     this.#members.set(document.node, member);
     this.#judge(member);
+    this.#deps.emit({ kind: 'node', document });
   }
 
   #heard(beat: Beat): void {
@@ -253,6 +255,6 @@ function entryOf(member: Member): NodeEntry {
     document: member.document,
     beat: member.beat,
     state: member.state,
-    silentMs: member.beat === undefined ? null : member.silentMs,
+    silentMs: member.silentMs,
   };
 }

@@ -31,6 +31,7 @@ export function buildProgram(
 ): Command {
   const program = new Command('trough')
     .description('Very many small SQLite databases on a pool of machines. Without a verb: runs the roles.')
+    .version(context.host.version)
     .usage('[VERB] [OPTION…]')
     .enablePositionalOptions()
     .exitOverride()

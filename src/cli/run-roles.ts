@@ -43,7 +43,11 @@ async function run(context: CliContext, settings: LoadedSettings['settings']): P
   const stop = stopRequests(context);
   // Loaded here and not above: the verbs that only ask the cluster start faster without the roles.
   const { startRoles } = await import('../roles/start.ts');
-  const starting = startRoles(settings, context.host);
+  const giveUp = new AbortController();
+  void stop.first.then(() => {
+    giveUp.abort();
+  });
+  const starting = startRoles(settings, context.host, giveUp.signal);
   let roles: RunningRoles;
   try {
     const first = await Promise.race([starting, stop.first]);

@@ -8,8 +8,8 @@ export interface NodeEntry {
   readonly document: NodeDocument;
   readonly beat: Beat | undefined;
   readonly state: NodeState;
-  /** ms since its last sign of life, by this process's clock; null when there was none. */
-  readonly silentMs: number | null;
+  /** ms since its last sign of life (or since it was first known), by the clock of this process, while it was connected. */
+  readonly silentMs: number;
 }
 
 export interface LeaseEntry {

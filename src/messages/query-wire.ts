@@ -40,8 +40,9 @@ export function decodeHandedOn(segment: SegmentId, body: Uint8Array): ReadReques
   return { segment, ...rest, params: params === undefined ? undefined : toSqlParams(params) };
 }
 
-export function encodeHandedOn({ segment: _segment, params, ...rest }: ReadRequest): Uint8Array {
-  const message = { ...rest, params: params === undefined ? undefined : fromSqlParams(params) };
+/** The subject names the segment. */
+export function encodeHandedOn({ params, ...rest }: ReadRequest): Uint8Array {
+  const message = { ...rest, segment: undefined, params: params === undefined ? undefined : fromSqlParams(params) };
   return Buffer.from(formatExactJson(message), 'utf8');
 }
 

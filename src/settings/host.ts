@@ -5,6 +5,8 @@ export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
   readonly pid: number;
+  /** Of trough, as package.json has it. */
+  readonly version: string;
   readonly cores: number;
   readonly memoryBytes: number;
 }

@@ -4,13 +4,14 @@ import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView } from '../../messages/cluster-view.ts';
 import {
+  type ManifestAnswer,
   type ManifestRow,
   type SegmentRow,
   type SegmentsAnswer,
   type SegmentsRequest,
 } from '../../messages/control.ts';
 import { type Published } from '../../messages/node-messages.ts';
-import { type SegmentRule } from '../../model/segment-rules.ts';
+import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { slotOf } from '../../model/slot.ts';
 import { nextVersion } from '../../model/version.ts';
@@ -33,6 +34,8 @@ export interface SegmentCounts {
   readonly cold: number;
 }
 
+export type ManifestPage = Pick<ManifestAnswer, 'rows' | 'next'>;
+
 export type CatalogueMessage =
   /** Looks through cold storage for what others put there. */
   | { readonly kind: 'scan' }
@@ -52,7 +55,7 @@ export type CatalogueMessage =
       readonly slots: readonly SlotRank[];
       readonly after: string | undefined;
       readonly limit: number;
-      readonly reply: Reply<{ rows: readonly ManifestRow[]; next?: string }>;
+      readonly reply: Reply<ManifestPage>;
     };
 
 export interface CatalogueChange {
@@ -64,7 +67,7 @@ export interface CatalogueDeps {
   readonly database: LocalDatabase;
   readonly cold: ColdStore;
   readonly view: ClusterView;
-  readonly rule: (id: string) => SegmentRule;
+  readonly rule: (id: string) => SegmentTreatment;
   readonly emit: Emit<CatalogueChange>;
   readonly log: Log;
 }
@@ -280,11 +283,7 @@ export class Catalogue implements Actor<CatalogueMessage> {
   }
 
   /** `after` is the slot and id of the last row of the page before. */
-  async #manifest(
-    slots: readonly SlotRank[],
-    after: string | undefined,
-    limit: number,
-  ): Promise<{ rows: readonly ManifestRow[]; next?: string }> {
+  async #manifest(slots: readonly SlotRank[], after: string | undefined, limit: number): Promise<ManifestPage> {
     const [afterSlot, afterId] = after === undefined ? [-1, ''] : splitCursor(after);
     const ahead = slots.filter(([slot]) => slot >= afterSlot);
     const sql = `select s.id, s.version, s.size_bytes, s.sha256, s.slot

@@ -17,7 +17,7 @@ import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
-import { type SegmentRule } from '../../model/segment-rules.ts';
+import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -48,7 +48,7 @@ export interface RegistrarDeps {
   readonly store: MetadataStore;
   readonly cold: ColdStore;
   readonly nodes: NodeCalls;
-  readonly rule: (id: string) => SegmentRule;
+  readonly rule: (id: string) => SegmentTreatment;
   readonly news: RegistrarNews;
 }
 

@@ -8,6 +8,7 @@ import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
 import { nextVersion } from '../../model/version.ts';
+import { type Clock } from '../../runtime/clock.ts';
 import { Turns } from '../../runtime/turns.ts';
 import { type HeldLease } from './held-lease.ts';
 
@@ -21,6 +22,7 @@ export interface HotSegmentDeps {
   readonly cold: ColdStore;
   readonly disk: Disk;
   readonly paths: DataPaths;
+  readonly clock: Clock;
   readonly log: Log;
   /** Most writes that may wait. */
   readonly queueLimit: number;
@@ -54,6 +56,8 @@ export class HotSegment {
   #promoting: Promise<Published> | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #commits = 0;
+  #lastWriteAt: number;
+  #unpromotedAt: number | undefined;
 
   constructor(id: SegmentId, lease: HeldLease, session: WriteSession, deps: HotSegmentDeps) {
     this.id = id;
@@ -61,6 +65,18 @@ export class HotSegment {
     this.lease = lease;
     this.#session = session;
     this.#deps = deps;
+    this.#lastWriteAt = deps.clock.monotonic();
+    if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
+  }
+
+  /** ms since the last write, or since it was opened. */
+  get idleMs(): number {
+    return this.#deps.clock.monotonic() - this.#lastWriteAt;
+  }
+
+  /** ms since the oldest write that is not in cold storage; 0 when there is none. */
+  get unpromotedMs(): number {
+    return this.#unpromotedAt === undefined ? 0 : this.#deps.clock.monotonic() - this.#unpromotedAt;
   }
 
   get sizeBytes(): number {
@@ -160,6 +176,8 @@ export class HotSegment {
       if (anyDone) {
         await this.#session.commit();
         this.#commits += 1;
+        this.#lastWriteAt = this.#deps.clock.monotonic();
+        this.#unpromotedAt ??= this.#lastWriteAt;
       } else {
         await this.#session.rollback();
       }
@@ -254,6 +272,7 @@ export class HotSegment {
     const snapshotFile = this.#deps.paths.temporary(this.id, `${String(this.lease.epoch)}-${String(this.#commits)}`);
     try {
       const commits = this.#commits;
+      const startedAt = this.#deps.clock.monotonic();
       const snapshot = await this.#session.snapshot(snapshotFile);
       const file = await this.#deps.cold.publish(this.id, snapshotFile, snapshot.sha256);
       const result: Published = {
@@ -265,6 +284,7 @@ export class HotSegment {
       };
       // Between groups, so that no write can slip between the comparison and the document.
       await this.#turns.take(() => this.lease.setPublished(result, { unpromoted: this.#commits !== commits }));
+      this.#unpromotedAt = this.#commits === commits ? undefined : startedAt;
       return result;
     } catch (error) {
       await this.#turns.take(() => this.lease.setUnderPromotion(false)).catch(() => undefined);

@@ -34,7 +34,9 @@ export type WriteHostMessage =
   | { readonly kind: 'close'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
   | { readonly kind: 'lease'; readonly lease: LeaseEntry }
   /** Opens again what this node held when it stopped. */
-  | { readonly kind: 'reclaim' };
+  | { readonly kind: 'reclaim' }
+  /** Promotes what waited long enough, gives up what nobody writes any more. */
+  | { readonly kind: 'tick' };
 
 export interface WriteHostDeps {
   readonly clock: Clock;
@@ -50,6 +52,13 @@ export interface WriteHostDeps {
   readonly confirmed: () => boolean;
   readonly writeDeadlineMs: number;
   readonly queueLimit: number;
+  readonly promoteAfterMs: number;
+  readonly releaseAfterMs: number;
+  /** Asks the leader, who tells the others. */
+  readonly leader: {
+    readonly promote: (segment: SegmentId) => Promise<unknown>;
+    readonly release: (segment: SegmentId) => Promise<unknown>;
+  };
 }
 
 const STORE_DEADLINE_MS = 10_000;
@@ -61,6 +70,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly #opener: SegmentOpener;
   readonly #open = new Map<SegmentId, HotSegment>();
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
+  readonly #tidyTasks = new KeyedTasks({ parallel: 4, waiting: Infinity });
+  readonly #tidying = new Set<SegmentId>();
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
@@ -93,6 +104,9 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       case 'reclaim':
         this.#reclaim();
         return;
+      case 'tick':
+        this.#tidy();
+        return;
       default:
         unreachable(message);
     }
@@ -102,6 +116,10 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     await this.#tasks.idle();
     await Promise.all(Array.from(this.#open.values(), (hot) => hot.suspend()));
     this.#open.clear();
+  }
+
+  get openCount(): number {
+    return this.#open.size;
   }
 
   /** The hot file of a segment that is open here: for readers on this node. */
@@ -223,6 +241,28 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   async #drop(hot: HotSegment): Promise<void> {
     if (this.#open.get(hot.id) === hot) this.#open.delete(hot.id);
     await hot.suspend();
+  }
+
+  #tidy(): void {
+    const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
+    for (const hot of this.#open.values()) {
+      if (!hot.open || this.#tidying.has(hot.id)) continue;
+      if (hot.idleMs >= releaseAfterMs) this.#tidyOne(hot.id, 'release', leader.release);
+      else if (hot.unpromotedMs >= promoteAfterMs) this.#tidyOne(hot.id, 'promote', leader.promote);
+    }
+  }
+
+  #tidyOne(id: SegmentId, what: string, ask: (segment: SegmentId) => Promise<unknown>): void {
+    this.#tidying.add(id);
+    void this.#tidyTasks
+      .run(id, () => ask(id))
+      .catch((error: unknown) => {
+        this.#deps.log.warn(
+          { segment: id, what, err: TroughError.from(error) },
+          'a segment could not be tidied up and is tried again',
+        );
+      })
+      .finally(() => this.#tidying.delete(id));
   }
 
   #reclaim(): void {

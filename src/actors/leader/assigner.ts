@@ -1,0 +1,91 @@
+import { unreachable } from '../../errors.ts';
+import { type ManifestRow } from '../../messages/control.ts';
+import { type Assign } from '../../messages/node-messages.ts';
+import { nodesOf } from '../../model/placement.ts';
+import { type PlacementDocument } from '../../model/placement-document.ts';
+import { slotOf } from '../../model/slot.ts';
+import { type Actor, type Emit } from '../../runtime/actor.ts';
+import { type CatalogueChange } from './catalogue.ts';
+import { type LeadershipState } from './leadership.ts';
+
+export type AssignerMessage =
+  | CatalogueChange
+  | { readonly kind: 'shredded'; readonly segment: string }
+  /** The placement was written anew. */
+  | { readonly kind: 'placed' }
+  /** Says to every node where the numbers stand, so that it notices what it missed. */
+  | { readonly kind: 'repeat' };
+
+export interface AssignerDeps {
+  readonly leadership: LeadershipState;
+  readonly placement: () => PlacementDocument | undefined;
+  readonly emit: Emit<{ readonly node: string; readonly assign: Assign }>;
+}
+
+/** Tells each node what changed for it: work that follows the changes, however many segments there are. */
+export class Assigner implements Actor<AssignerMessage> {
+  readonly name = 'assigner';
+  readonly #deps: AssignerDeps;
+  readonly #sequences = new Map<string, number>();
+  #term: number | undefined;
+
+  constructor(deps: AssignerDeps) {
+    this.#deps = deps;
+  }
+
+  receive(message: AssignerMessage): void {
+    const placement = this.#deps.placement();
+    if (placement === undefined || !this.#leads()) return;
+    switch (message.kind) {
+      case 'changed':
+        this.#changed(message.rows, placement);
+        return;
+      case 'shredded':
+        for (const node of placement.target.nodes)
+          this.#say(node, placement, { changed: [], shredded: [message.segment] });
+        return;
+      case 'placed':
+      case 'repeat':
+        for (const node of placement.target.nodes) this.#repeat(node, placement);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** The number of the last message to the node in this term. */
+  sequenceOf(node: string): number {
+    return this.#leads() ? (this.#sequences.get(node) ?? 0) : 0;
+  }
+
+  #leads(): boolean {
+    const { term } = this.#deps.leadership;
+    if (term !== this.#term) this.#sequences.clear();
+    this.#term = term;
+    return term !== undefined;
+  }
+
+  #changed(rows: CatalogueChange['rows'], placement: PlacementDocument): void {
+    const forNode = new Map<string, ManifestRow[]>();
+    for (const { copies, tier, ...row } of rows) {
+      if (tier === 'cold') continue;
+      for (const node of nodesOf(placement.target, slotOf(row.id)).slice(0, copies)) {
+        const list = forNode.get(node);
+        if (list === undefined) forNode.set(node, [row]);
+        else list.push(row);
+      }
+    }
+    for (const [node, changed] of forNode) this.#say(node, placement, { changed, shredded: [] });
+  }
+
+  #say(node: string, { epoch }: PlacementDocument, news: Pick<Assign, 'changed' | 'shredded'>): void {
+    const sequence = this.sequenceOf(node) + 1;
+    this.#sequences.set(node, sequence);
+    this.#deps.emit({ node, assign: { term: this.#term ?? 0, epoch, sequence, ...news } });
+  }
+
+  #repeat(node: string, { epoch }: PlacementDocument): void {
+    const sequence = this.sequenceOf(node);
+    this.#deps.emit({ node, assign: { term: this.#term ?? 0, epoch, sequence, changed: [], shredded: [] } });
+  }
+}

@@ -1,0 +1,123 @@
+import { TroughError } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView, type NodeEntry } from '../../messages/cluster-view.ts';
+import { keys } from '../../messages/keys.ts';
+import { type MetadataStore } from '../../metadata/metadata-store.ts';
+import { parseNodeId } from '../../model/node-id.ts';
+import { type Placement, type PlacementNode } from '../../model/placement.ts';
+import { encodePlacement, type PlacementDocument } from '../../model/placement-document.ts';
+import { plan } from '../../model/placement-plan.ts';
+import { type Actor, type Emit } from '../../runtime/actor.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+import { type LeadershipState } from './leadership.ts';
+
+export interface PlacerMessage {
+  readonly kind: 'tick';
+}
+
+export interface PlacerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: MetadataStore;
+  readonly view: ClusterView;
+  readonly leadership: LeadershipState;
+  readonly placement: () => PlacementDocument | undefined;
+  readonly emit: Emit<{ readonly kind: 'placed' }>;
+  readonly rebuildAfterMs: number;
+  /** The largest number of copies that any segment is to have. */
+  readonly ranks: number;
+}
+
+const STORE_DEADLINE_MS = 5_000;
+const NOBODY: Placement = { nodes: [], ranks: 0, table: new Uint16Array() };
+
+/** Keeps the placement right for the nodes there are: one document, written by the leader, at most once a second. */
+export class Placer implements Actor<PlacerMessage> {
+  readonly name = 'placer';
+  readonly #deps: PlacerDeps;
+  /** What the last plan was made from: planning is not free, and mostly nothing has changed. */
+  #planned: { readonly from: Placement | undefined; readonly nodes: string; readonly target: Placement } | undefined;
+
+  constructor(deps: PlacerDeps) {
+    this.#deps = deps;
+  }
+
+  async receive(): Promise<void> {
+    const { leadership, view, placement } = this.#deps;
+    const { term } = leadership;
+    if (term === undefined || !view.current) return;
+    const before = placement();
+    const nodes = this.#nodes(before);
+    if (nodes.length === 0) return;
+    const target = this.#plan(before?.target, nodes);
+    const moved = before === undefined || target !== before.target;
+    const epoch = (before?.epoch ?? 0) + (moved ? 1 : 0);
+    const serving = this.#serving(before, target, { term, epoch });
+    if (!moved && before.term === term && serving === before.serving) return;
+    await this.#write({ term, epoch, target, serving }, moved);
+  }
+
+  #plan(from: Placement | undefined, members: readonly PlacementNode[]): Placement {
+    const nodes = JSON.stringify(members);
+    if (this.#planned?.from !== from || this.#planned?.nodes !== nodes) {
+      this.#planned = { from, nodes, target: plan(from, members, undefined, { copies: this.#deps.ranks }) };
+    }
+    return this.#planned.target;
+  }
+
+  /** The nodes that copies may be on: those that live, and those that are not away for long enough to be given up. */
+  #nodes(before: PlacementDocument | undefined): PlacementNode[] {
+    const members = this.#deps.view.nodes().filter(({ document }) => document.roles.includes('sync-local'));
+    const away = members.filter((entry) => !this.#counts(entry));
+    // When most fall silent at once it is the network, or this process: moving everything would only make it worse.
+    const kept =
+      members.length > 2 && away.length * 2 > members.length ? members : members.filter((entry) => this.#counts(entry));
+    const placed = new Set<string>(before?.target.nodes);
+    return kept
+      .filter((entry) => entry.state === 'alive' || placed.has(entry.document.node))
+      .map(({ document }) => ({
+        node: parseNodeId(document.node),
+        zone: document.zone,
+        quotaBytes: document.quotaBytes,
+      }));
+  }
+
+  #counts({ state, silentMs }: NodeEntry): boolean {
+    return state === 'alive' || state === 'suspect' || silentMs < this.#deps.rebuildAfterMs;
+  }
+
+  /** Make before break: the old holders serve until every live node of the new placement says that its copies are complete. */
+  #serving(before: PlacementDocument | undefined, target: Placement, now: { term: number; epoch: number }): Placement {
+    const serving = before?.serving ?? NOBODY;
+    const complete = target.nodes.every((node) => {
+      const entry = this.#deps.view.node(node);
+      if (entry?.state !== 'alive') return true;
+      const done = entry.beat?.complete;
+      return done?.term === now.term && done.epoch === now.epoch;
+    });
+    return complete ? target : serving;
+  }
+
+  async #write(document: PlacementDocument, moved: boolean): Promise<void> {
+    const { store, clock, view, log, emit } = this.#deps;
+    const value = encodePlacement(document);
+    const revision = view.placement()?.revision;
+    try {
+      await withDeadline(clock, STORE_DEADLINE_MS, (signal) =>
+        revision === undefined
+          ? store.create(keys.placement, value, signal)
+          : store.update(keys.placement, value, revision, signal),
+      );
+    } catch (error) {
+      log.debug(
+        { actor: this.name, err: TroughError.from(error) },
+        'the placement could not be written and is tried again',
+      );
+      return;
+    }
+    if (moved)
+      log.info({ actor: this.name, epoch: document.epoch, nodes: document.target.nodes.length }, 'new placement');
+    emit({ kind: 'placed' });
+  }
+}

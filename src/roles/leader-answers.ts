@@ -1,0 +1,160 @@
+import { type z } from 'zod';
+import { type Assigner } from '../actors/leader/assigner.ts';
+import {
+  type CatalogueMessage,
+  type ManifestPage,
+  type SegmentCounts,
+  type SlotRank,
+} from '../actors/leader/catalogue.ts';
+import { type LeadershipState } from '../actors/leader/leadership.ts';
+import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
+import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
+import { type BusAnswer } from '../bus/bus.ts';
+import { TroughError } from '../errors.ts';
+import {
+  type ManifestAnswer,
+  ManifestRequest,
+  PromoteRequest,
+  ProvisionRequest,
+  ReleaseRequest,
+  SchemaRequest,
+  type SegmentAnswer,
+  SegmentRequest,
+  type SegmentRow,
+  SegmentsRequest,
+  ShredRequest,
+  type StatusAnswer,
+  StatusRequest,
+} from '../messages/control.ts';
+import { SYNC_VERBS, type SyncVerb } from '../messages/subjects.ts';
+import { nodesOf } from '../model/placement.ts';
+import { parseSegmentId } from '../model/segment-id.ts';
+import { SLOT_COUNT, type Slot } from '../model/slot.ts';
+import { type ActorRef } from '../runtime/actor.ts';
+import { ask } from '../runtime/ask.ts';
+import { decodeJson, jsonAnswer } from './endpoints.ts';
+import { describeSegment, describeStatus } from './leader-reports.ts';
+import { type NodeContext } from './node-context.ts';
+
+export interface LeaderParts {
+  readonly leadership: LeadershipState;
+  readonly assigner: Assigner;
+  readonly catalogue: ActorRef<CatalogueMessage>;
+  readonly registrar: ActorRef<RegistrarMessage>;
+  readonly schemas: ActorRef<SchemaMessage>;
+}
+
+type Answer = (body: Uint8Array) => Promise<unknown>;
+
+/** A request that a standby hands on may upload a whole segment. */
+const HAND_ON_MS = 3_600_000;
+
+/** Answers `trough.sync.<verb>`: the leader by itself, a standby by handing the request on to the leader. */
+export function bindLeaderAnswers(context: NodeContext, parts: LeaderParts): void {
+  const { bus, subjects, self, supervisor } = context;
+  const answers = makeAnswers(context, parts);
+  for (const verb of SYNC_VERBS) {
+    const here = async (body: Uint8Array): Promise<BusAnswer> => jsonAnswer(await answers[verb](body));
+    const any = bus.answer(
+      { subject: subjects.sync(verb), group: 'sync-masters', advertiseAs: `sync-${verb}` },
+      ({ body }) => (parts.leadership.term === undefined ? handOn(context, verb, body) : here(body)),
+    );
+    const mine = bus.answer({ subject: subjects.nodeSync(self.node, verb) }, ({ body }) => {
+      if (parts.leadership.term === undefined)
+        throw new TroughError('LEADER_UNKNOWN', `'${self.node}' does not lead any more`);
+      return here(body);
+    });
+    supervisor.adopt(`sync.${verb} endpoint`, () => {
+      any.unsubscribe();
+      mine.unsubscribe();
+    });
+  }
+}
+
+async function handOn(
+  { bus, subjects, view, self }: NodeContext,
+  verb: SyncVerb,
+  body: Uint8Array,
+): Promise<BusAnswer> {
+  const leader = view.leader()?.document;
+  if (leader?.held !== true || leader.node === self.node)
+    throw new TroughError('LEADER_UNKNOWN', 'no sync-master leads the cluster now');
+  try {
+    const reply = await bus.request(subjects.nodeSync(leader.node, verb), body, { deadlineMs: HAND_ON_MS });
+    return { headers: {}, body: reply.body };
+  } catch (error) {
+    const known = TroughError.from(error);
+    if (known.code !== 'BUS_NO_RESPONDERS') throw known;
+    throw new TroughError('LEADER_UNKNOWN', `the leader '${leader.node}' does not answer`, {}, known);
+  }
+}
+
+function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<SyncVerb, Answer>> {
+  const { registrar, schemas, catalogue } = parts;
+  return {
+    provision: checked(ProvisionRequest, (request) =>
+      ask(registrar, (reply) => ({ kind: 'provision', request, reply })),
+    ),
+    promote: checked(PromoteRequest, (request) => ask(registrar, (reply) => ({ kind: 'promote', request, reply }))),
+    release: checked(ReleaseRequest, (request) => ask(registrar, (reply) => ({ kind: 'release', request, reply }))),
+    shred: checked(ShredRequest, (request) => ask(registrar, (reply) => ({ kind: 'shred', request, reply }))),
+    schema: checked(SchemaRequest, (request) => ask(schemas, (reply) => ({ kind: 'schema', request, reply }))),
+    segments: checked(SegmentsRequest, (request) => ask(catalogue, (reply) => ({ kind: 'segments', request, reply }))),
+    segment: checked(SegmentRequest, ({ segment }) => answerSegment(context, catalogue, segment)),
+    manifest: checked(ManifestRequest, (request) => answerManifest(context, parts, request)),
+    status: checked(StatusRequest, () => answerStatus(context, parts)),
+  };
+}
+
+function checked<Request>(schema: z.ZodType<Request>, answer: (request: Request) => Promise<unknown>): Answer {
+  return (body) => answer(decodeJson(schema, body));
+}
+
+async function answerSegment(
+  context: NodeContext,
+  catalogue: ActorRef<CatalogueMessage>,
+  id: string,
+): Promise<SegmentAnswer> {
+  const segment = parseSegmentId(id);
+  const row: SegmentRow | undefined = await ask(catalogue, (reply) => ({
+    kind: 'segment',
+    segment,
+    reply,
+  }));
+  if (row === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
+  return describeSegment(context, row);
+}
+
+async function answerStatus(context: NodeContext, { catalogue }: LeaderParts): Promise<StatusAnswer> {
+  const counts: SegmentCounts = await ask(catalogue, (reply) => ({ kind: 'counts', reply }));
+  return describeStatus(context, counts);
+}
+
+async function answerManifest(
+  context: NodeContext,
+  parts: LeaderParts,
+  request: ManifestRequest,
+): Promise<ManifestAnswer> {
+  const { leadership, assigner, catalogue } = parts;
+  const placement = context.placement.document;
+  const { term } = leadership;
+  if (placement === undefined || term === undefined || placement.term !== term) {
+    throw new TroughError('LEADER_UNKNOWN', 'the leader has not written its placement yet');
+  }
+  const slots: SlotRank[] = [];
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    const rank = nodesOf(placement.target, slot as Slot).findIndex((node) => node === request.node);
+    if (rank !== -1) slots.push([slot, rank]);
+  }
+  // Read before the rows are: a change in between is told again by a message with the next number.
+  const sequence = assigner.sequenceOf(request.node);
+  const { after, limit } = request;
+  const page: ManifestPage = await ask(catalogue, (reply) => ({
+    kind: 'manifest',
+    slots,
+    after,
+    limit,
+    reply,
+  }));
+  return { term, epoch: placement.epoch, sequence, ...page };
+}

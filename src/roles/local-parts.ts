@@ -1,0 +1,21 @@
+import { type CopierState } from '../actors/copies/copier.ts';
+import { type Inventory } from '../actors/copies/inventory.ts';
+import { type CopyFiles, type HotFiles } from '../messages/local-files.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+
+/** What the roles of one process have for each other. A role that does not run here leaves its part empty. */
+export class LocalParts implements HotFiles, CopyFiles {
+  inventory: Inventory | undefined;
+  copier: CopierState | undefined;
+  writer: (HotFiles & { readonly openCount: number }) | undefined;
+  /** Tells the copier, where there is one, that a copy is broken. */
+  reportDamaged: (segment: SegmentId) => void = () => undefined;
+
+  hotFile(segment: SegmentId): ReturnType<HotFiles['hotFile']> {
+    return this.writer?.hotFile(segment);
+  }
+
+  copy(segment: SegmentId): ReturnType<CopyFiles['copy']> {
+    return this.inventory?.copy(segment);
+  }
+}

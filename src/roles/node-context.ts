@@ -1,0 +1,47 @@
+import { type Bus } from '../bus/bus.ts';
+import { type ColdStore } from '../cold/cold-store.ts';
+import { type Disk } from '../disk/disk.ts';
+import { type Engine } from '../engine/engine.ts';
+import { type HttpMetrics } from '../http/metrics.ts';
+import { type Log } from '../log.ts';
+import { type ClusterView, type LeaseEntry } from '../messages/cluster-view.ts';
+import { type Subjects } from '../messages/subjects.ts';
+import { type MetadataStore } from '../metadata/metadata-store.ts';
+import { type DataPaths } from '../model/paths.ts';
+import { type SegmentTreatment } from '../model/segment-rules.ts';
+import { type Clock } from '../runtime/clock.ts';
+import { type Supervisor } from '../runtime/supervisor.ts';
+import { type Settings } from '../settings/schema.ts';
+import { type BusCalls } from './bus-calls.ts';
+import { type LocalParts } from './local-parts.ts';
+import { type PlacementView } from './placement-view.ts';
+
+/** What every role of this process builds on. */
+export interface NodeContext {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly supervisor: Supervisor;
+  readonly bus: Bus;
+  readonly store: MetadataStore;
+  readonly cold: ColdStore;
+  readonly engine: Engine;
+  readonly disk: Disk;
+  readonly paths: DataPaths;
+  readonly subjects: Subjects;
+  readonly metrics: HttpMetrics;
+  readonly view: ClusterView;
+  readonly placement: PlacementView;
+  /** The largest number of copies that any segment is to have. */
+  readonly mostCopies: number;
+  readonly calls: BusCalls;
+  /** Calls back at each change of a lease. */
+  readonly onLease: (hear: (lease: LeaseEntry) => void) => void;
+  /** Copies, hot files and counts of this process: each role adds its own, the others read them. */
+  readonly parts: LocalParts;
+  readonly rule: (id: string) => SegmentTreatment;
+  readonly self: { readonly node: string; readonly session: string };
+  /** True while the leader is known to count this process as alive. */
+  readonly confirmed: () => boolean;
+}

@@ -1,0 +1,89 @@
+import { type Bus } from '../bus/bus.ts';
+import { NatsBus } from '../bus/nats-bus.ts';
+import { connectNats } from '../bus/nats-connection.ts';
+import { findNatsServer } from '../bus/nats-server-binary.ts';
+import { startNatsServer } from '../bus/nats-server.ts';
+import { type ColdStore } from '../cold/cold-store.ts';
+import { LocalDirectory } from '../cold/local-directory.ts';
+import { type Disk } from '../disk/disk.ts';
+import { LocalDisk } from '../disk/local-disk.ts';
+import { type Engine } from '../engine/engine.ts';
+import { ProcessEngine } from '../engine/pool.ts';
+import { type Log } from '../log.ts';
+import { type MetadataStore } from '../metadata/metadata-store.ts';
+import { NatsKv } from '../metadata/nats-kv.ts';
+import { type Clock } from '../runtime/clock.ts';
+import { type Supervisor } from '../runtime/supervisor.ts';
+import { type Host } from '../settings/host.ts';
+import { type Settings } from '../settings/schema.ts';
+
+export interface Ports {
+  readonly bus: Bus;
+  readonly store: MetadataStore;
+  readonly cold: ColdStore;
+  readonly engine: Engine;
+  readonly disk: Disk;
+  /** Where clients reach NATS. */
+  readonly natsUrl: string;
+}
+
+export interface PortsDeps {
+  readonly settings: Settings;
+  readonly host: Host;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly supervisor: Supervisor;
+  /** Ends the wait for servers that cannot be reached. */
+  readonly signal: AbortSignal;
+}
+
+/** The drivers that the settings ask for; the only place that knows them. Each is in the stop order when it is open. */
+export async function openPorts(deps: PortsDeps): Promise<Ports> {
+  const { settings, host, log, supervisor, signal } = deps;
+  const servers = settings.nats.length > 0 ? settings.nats : [await startOwnNats(deps)];
+  const link = await connectNats({ servers, name: `trough ${settings.node}`, log, signal });
+  supervisor.adopt('NATS connection', () => link[Symbol.asyncDispose]());
+  const store = await NatsKv.open({
+    connection: link.connection,
+    bucket: settings.subjectPrefix,
+    log,
+    ...(settings.natsReplicas === undefined ? {} : { replicas: settings.natsReplicas }),
+    signal,
+  });
+  supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
+  const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
+  supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
+  const cold = new LocalDirectory({ root: settings.cold });
+  await cold.probe(signal);
+  const engine = new ProcessEngine({
+    nodePath: host.nodePath,
+    log,
+    ...(settings.engineChildren === 0 ? {} : { queryChildren: settings.engineChildren }),
+    openFiles: settings.openFiles,
+    mostQueued: settings.maxConcurrentQueries,
+    graceMs: settings.stopGraceMs / 2,
+  });
+  supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
+  return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };
+}
+
+/** Started first, stopped last. */
+async function startOwnNats({ settings, host, log, clock, random, supervisor }: PortsDeps): Promise<string> {
+  const binary = await findNatsServer({
+    env: host.env,
+    say: (line) => {
+      log.info(line);
+    },
+  });
+  const server = await startNatsServer({
+    binary: binary.path,
+    dataDir: settings.data,
+    port: settings.natsPort,
+    clock,
+    log,
+    random,
+  });
+  supervisor.adopt('nats-server', () => server[Symbol.asyncDispose]());
+  return server.url;
+}

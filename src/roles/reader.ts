@@ -1,0 +1,93 @@
+import { QueryRouter } from '../actors/query-router.ts';
+import { ReadThrough } from '../actors/read-through.ts';
+import { type BusAnswer } from '../bus/bus.ts';
+import { readRoutes } from '../http/read-routes.ts';
+import { legacyDocument, queryDocument } from '../messages/answer-documents.ts';
+import { answerHeaders, answerTrailers, decodeHandedOn, decodeQuery, HOPS_HEADER } from '../messages/query-wire.ts';
+import { type Read, type ReadRequest } from '../messages/reading.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+import { slotOf } from '../model/slot.ts';
+import { ask } from '../runtime/ask.ts';
+import { segmentOf } from './endpoints.ts';
+import { listen } from './listen.ts';
+import { type NodeContext } from './node-context.ts';
+
+/** A cached file is taken for the newest for so long before cold storage is asked again. */
+const FRESH_MS = 10_000;
+const MAILBOX = 100_000;
+
+/** Answers SELECTs over HTTP and NATS, wherever the segment is. */
+export async function startReader(context: NodeContext): Promise<{ url: string }> {
+  const { supervisor, settings, parts, self, calls, log, view, cold, engine, disk, paths, clock } = context;
+  const fetched = new ReadThrough({
+    cold,
+    engine,
+    disk,
+    paths,
+    clock,
+    limitBytes: settings.readCacheBytes,
+    freshMs: FRESH_MS,
+  });
+  const actor = supervisor.spawn(
+    () =>
+      new QueryRouter({
+        ...context,
+        hot: parts,
+        copies: parts,
+        fetched,
+        peers: calls,
+        holders: (segment) => holders(context, segment),
+        emit: ({ segment }) => {
+          parts.reportDamaged(segment);
+        },
+        node: self.node,
+        deadlineMs: settings.queryDeadlineMs,
+        deadlineLimitMs: settings.queryDeadlineLimitMs,
+      }),
+    { mailboxLimit: MAILBOX },
+  );
+  const read: Read = (request, signal) => ask(actor, (reply) => ({ kind: 'read', request, signal, reply }));
+  bindReads(context, read);
+  const ready = (): string[] => (view.current ? [] : ['the metadata has not been read yet']);
+  return listen(context, { name: 'read', port: settings.readPort, handler: readRoutes({ read, log }), ready });
+}
+
+/** The nodes that may have copies: those that serve the slot first, then those that are to have it. */
+function holders({ rule, placement }: NodeContext, segment: SegmentId): readonly string[] {
+  const { copies } = rule(segment);
+  const { serving, target } = placement.of(slotOf(segment));
+  return Array.from(new Set([...serving.slice(0, copies), ...target.slice(0, copies)]));
+}
+
+function bindReads({ bus, subjects, self, supervisor }: NodeContext, read: Read): void {
+  const endpoints = [
+    { subject: subjects.anyQuery, group: 'readers', advertiseAs: 'query' },
+    { subject: subjects.anyNodeQuery(self.node) },
+  ];
+  for (const endpoint of endpoints) {
+    const bound = bus.answer(endpoint, (message) => {
+      const segment = segmentOf(message);
+      if (message.headers[HOPS_HEADER] !== undefined) {
+        return handedOn(read, decodeHandedOn(segment, message.body), message.signal);
+      }
+      return forClient(read, decodeQuery(segment, message.body), message.signal);
+    });
+    supervisor.adopt(`${endpoint.subject} endpoint`, () => {
+      bound.unsubscribe();
+    });
+  }
+}
+
+/** For another node: the bare rows, everything else in headers. */
+async function handedOn(read: Read, request: ReadRequest, signal: AbortSignal): Promise<BusAnswer> {
+  const answer = await read(request, signal);
+  return { headers: answerHeaders(answer), body: answer.body, trailers: () => answerTrailers(answer) };
+}
+
+/** For a client: a whole document, as over HTTP. */
+async function forClient(read: Read, request: ReadRequest, signal: AbortSignal): Promise<BusAnswer> {
+  const answer = await read(request, signal);
+  const body = request.format === 'legacy' ? legacyDocument(answer) : queryDocument(answer, request.segment);
+  const { node, version } = answer;
+  return { headers: { 'Trough-Node': node, 'Trough-Version': version }, body, trailers: () => answerTrailers(answer) };
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { TroughError } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { type RoleName, type Urls } from '../messages/documents.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { lockDirectory } from '../runtime/directory-lock.ts';
+import { Supervisor } from '../runtime/supervisor.ts';
+import { type Host } from '../settings/host.ts';
+import { type Settings } from '../settings/schema.ts';
+import { joinCluster, type Membership } from './membership.ts';
+import { type NodeContext } from './node-context.ts';
+import { openPorts } from './ports.ts';
+import { startReader } from './reader.ts';
+import { startSyncLocal } from './sync-local.ts';
+import { startSyncMaster } from './sync-master.ts';
+import { startWriter } from './writer.ts';
+
+/** The one line on stdout. `urls` holds the roles that run here. */
+export interface ReadyLine {
+  readonly ready: true;
+  readonly node: string;
+  readonly urls: Urls & { readonly nats: string };
+}
+
+export interface RunningRoles extends AsyncDisposable {
+  readonly ready: ReadyLine;
+  /** Resolves when the process cannot go on; nobody waits for it to reject. */
+  readonly failed: Promise<TroughError>;
+}
+
+const START: Readonly<Record<RoleName, (context: NodeContext) => Promise<{ url: string }>>> = {
+  'sync-local': startSyncLocal,
+  writer: startWriter,
+  reader: startReader,
+  'sync-master': startSyncMaster,
+};
+const URL_KEY = { reader: 'read', writer: 'write', 'sync-master': 'syncMaster', 'sync-local': 'syncLocal' } as const;
+/** For one child of the supervisor; those that need longer (requests in flight) have their own limits. */
+const CHILD_GRACE_SHARE = 0.8;
+
+/**
+ * Starts the roles of this process: ports first, then what every node has, then the roles, and the node's own document last.
+ * Everything is stopped in the reverse order. `signal` gives the start up. Errors: those of the ports; nothing is left behind.
+ */
+export async function startRoles(settings: Settings, host: Host, signal: AbortSignal): Promise<RunningRoles> {
+  const log = createLog(settings.logLevel, { node: settings.node });
+  const clock = systemClock;
+  const random = Math.random;
+  const supervisor = new Supervisor({ clock, log, random, graceMs: settings.stopGraceMs * CHILD_GRACE_SHARE });
+  try {
+    const lock = await lockDirectory(settings.data, { clock, log, what: 'data directory' });
+    supervisor.adopt('data directory lock', () => lock[Symbol.asyncDispose]());
+    const base = { settings, host, log, clock, random, supervisor, session: randomUUID(), signal };
+    const ports = await openPorts(base);
+    const membership = await joinCluster({ ...base, ...ports });
+    const urls = await startEach(membership.context);
+    await membership.announce(urls);
+    await untilReady(membership, signal);
+    log.info({ urls, nats: ports.natsUrl }, 'ready');
+    return {
+      ready: { ready: true, node: settings.node, urls: { ...urls, nats: ports.natsUrl } },
+      failed: membership.failed,
+      [Symbol.asyncDispose]: () => supervisor.stop(),
+    };
+  } catch (error) {
+    await supervisor.stop();
+    throw TroughError.from(error);
+  }
+}
+
+async function startEach(context: NodeContext): Promise<Urls> {
+  const urls: Urls = {};
+  for (const role of Object.keys(START) as RoleName[]) {
+    if (!context.settings.roles.includes(role)) continue;
+    urls[URL_KEY[role]] = (await START[role](context)).url;
+  }
+  return urls;
+}
+
+/** A process with a sync-master waits for a leader, so that what it prints can be used at once; the others may start before there is one. */
+async function untilReady({ context }: Membership, signal: AbortSignal): Promise<void> {
+  const { settings, view, clock, self } = context;
+  if (!settings.roles.includes('sync-master')) return;
+  const isReady = (): boolean =>
+    view.leader()?.document.held === true && view.node(self.node)?.document.session === self.session;
+  while (!isReady()) {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve) => clock.after(20, resolve));
+  }
+}

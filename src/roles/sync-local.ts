@@ -1,0 +1,69 @@
+import { Copier } from '../actors/copies/copier.ts';
+import { Inventory, INVENTORY_MIGRATIONS } from '../actors/copies/inventory.ts';
+import { keys } from '../messages/keys.ts';
+import { Assign } from '../messages/node-messages.ts';
+import { nodesOf } from '../model/placement.ts';
+import { decodePlacement } from '../model/placement-document.ts';
+import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
+import { slotOf } from '../model/slot.ts';
+import { localRoutes } from '../http/local-routes.ts';
+import { hearJson } from './endpoints.ts';
+import { listen } from './listen.ts';
+import { type NodeContext } from './node-context.ts';
+
+const EVICT_AFTER_MS = 60_000;
+
+/** Keeps the copies that the leader assigns to this node; says which of them are sound. */
+export async function startSyncLocal(context: NodeContext): Promise<{ url: string }> {
+  const { supervisor, engine, paths, parts, bus, subjects, self, log, settings } = context;
+  const database = await engine.openDatabase(paths.inventory, INVENTORY_MIGRATIONS);
+  supervisor.adopt('inventory database', () => database[Symbol.asyncDispose]());
+  const inventory = await Inventory.load(database, paths);
+  parts.inventory = inventory;
+  const copier = new Copier({
+    ...context,
+    inventory,
+    node: self.node,
+    parallel: settings.copyParallel,
+    evictAfterMs: EVICT_AFTER_MS,
+    manifest: (after, signal) => context.calls.manifest(self.node, after, signal),
+    stillNamed: (segment) => stillNamed(context, segment),
+  });
+  parts.copier = copier;
+  const actor = supervisor.spawn(() => copier);
+  parts.reportDamaged = (segment) => {
+    actor.send({ kind: 'damaged', segment });
+  };
+  const assigned = hearJson(bus, subjects.assign(self.node), Assign, log, (assign) =>
+    actor.send({ kind: 'assign', assign }),
+  );
+  supervisor.adopt('assign subscription', () => {
+    assigned.unsubscribe();
+  });
+  supervisor.every(500, actor, () => ({ kind: 'tick' }));
+  return listen(context, {
+    name: 'sync-local',
+    port: settings.syncLocalPort,
+    handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
+    ready: () => (context.view.current ? [] : ['the metadata has not been read yet']),
+  });
+}
+
+async function health({ parts, disk }: NodeContext, id: string): Promise<{ ok: boolean; why: string }> {
+  const segment = parseSegmentId(id);
+  if (parts.hotFile(segment) !== undefined) return { ok: true, why: 'open for writing here' };
+  const copy = parts.copy(segment);
+  if (copy === undefined) return { ok: false, why: 'no copy here' };
+  if (!(await disk.exists(copy.file))) return { ok: false, why: 'its file is gone' };
+  return { ok: true, why: `verified copy of version ${String(copy.version)}` };
+}
+
+/** By the placement that the store has now, not by what this process last heard. */
+async function stillNamed({ store, rule, self }: NodeContext, segment: SegmentId): Promise<boolean> {
+  const entry = await store.get(keys.placement);
+  if (entry === undefined) return true;
+  const { target, serving } = decodePlacement(entry.value);
+  const { copies } = rule(segment);
+  const named = [target, serving].flatMap((placement) => nodesOf(placement, slotOf(segment)).slice(0, copies));
+  return named.some((node) => node === self.node);
+}

@@ -1,0 +1,124 @@
+import { Assigner, type AssignerMessage } from '../actors/leader/assigner.ts';
+import { Catalogue, CATALOGUE_MIGRATIONS, type CatalogueMessage } from '../actors/leader/catalogue.ts';
+import { Leadership } from '../actors/leader/leadership.ts';
+import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
+import { Placer } from '../actors/leader/placer.ts';
+import { RollCall } from '../actors/leader/roll-call.ts';
+import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
+import { managerRoutes } from '../http/manager-routes.ts';
+import { type ActorRef } from '../runtime/actor.ts';
+import { ask } from '../runtime/ask.ts';
+import { sayJson } from './endpoints.ts';
+import { bindLeaderAnswers } from './leader-answers.ts';
+import { listen } from './listen.ts';
+import { type NodeContext } from './node-context.ts';
+
+const LEADERSHIP_TICK_MS = 500;
+const SECOND_MS = 1_000;
+const SWEEP_MS = 2_000;
+const REPEAT_MS = 30_000;
+const MAILBOX = 100_000;
+
+/** Stands for leadership; the one that leads grants leases, keeps the catalogue and the placement, and answers for the cluster. */
+export async function startSyncMaster(context: NodeContext): Promise<{ url: string }> {
+  const { self, bus, subjects, supervisor } = context;
+  const port = await openManagerPort(context);
+  const leadership = new Leadership({
+    ...context,
+    self: { ...self, url: port.url },
+    emit: ({ kind, term }) => {
+      sayJson(bus, subjects.event(kind), { node: self.node, term });
+    },
+  });
+  const assigner = new Assigner({
+    leadership,
+    placement: () => context.placement.document,
+    emit: ({ node, assign }) => {
+      sayJson(bus, subjects.assign(node), assign);
+    },
+  });
+  const assigning = supervisor.spawn(() => assigner, { mailboxLimit: MAILBOX });
+  const catalogue = await startCatalogue(context, assigning);
+  const registrar = startRegistrar(context, catalogue, assigning);
+  const schemas = supervisor.spawn(() => new SchemaRegistry(context));
+  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
+  startPlacing(context, leadership, assigning);
+  supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
+  const leading = supervisor.spawn(() => leadership);
+  leading.send({ kind: 'tick' });
+  supervisor.every(LEADERSHIP_TICK_MS, leading, () => ({ kind: 'tick' }));
+  return port;
+}
+
+function openManagerPort(context: NodeContext): Promise<{ url: string }> {
+  const { settings, calls, log, view } = context;
+  return listen(context, {
+    name: 'sync-master',
+    port: settings.syncMasterPort,
+    handler: managerRoutes({ control: calls.control, log }),
+    ready: () => (view.leader()?.document.held === true ? [] : ['no sync-master leads yet']),
+  });
+}
+
+async function startCatalogue(
+  context: NodeContext,
+  assigning: ActorRef<AssignerMessage>,
+): Promise<ActorRef<CatalogueMessage>> {
+  const { supervisor, engine, paths, settings } = context;
+  const database = await engine.openDatabase(paths.catalogue, CATALOGUE_MIGRATIONS);
+  supervisor.adopt('catalogue database', () => database[Symbol.asyncDispose]());
+  const catalogue = supervisor.spawn(() => new Catalogue({ ...context, database, emit: assigning.send }), {
+    mailboxLimit: MAILBOX,
+  });
+  catalogue.send({ kind: 'scan' });
+  supervisor.every(settings.coldScanIntervalMs, catalogue, () => ({ kind: 'scan' }));
+  return catalogue;
+}
+
+function startRegistrar(
+  context: NodeContext,
+  catalogue: ActorRef<CatalogueMessage>,
+  assigning: ActorRef<AssignerMessage>,
+): ActorRef<Parameters<LeaseRegistrar['receive']>[0]> {
+  const { supervisor, calls } = context;
+  const registrar = supervisor.spawn(
+    () =>
+      new LeaseRegistrar({
+        ...context,
+        nodes: calls,
+        news: {
+          granted: (segment, schema) => ask(catalogue, (reply) => ({ kind: 'granted', segment, schema, reply })),
+          published: (segment, published) =>
+            ask(catalogue, (reply) => ({ kind: 'published', segment, published, reply })),
+          shredded: async (segment) => {
+            await ask(catalogue, (reply) => ({ kind: 'removed', segment, reply }));
+            assigning.send({ kind: 'shredded', segment });
+          },
+        },
+      }),
+    { mailboxLimit: MAILBOX },
+  );
+  supervisor.every(SWEEP_MS, registrar, () => ({ kind: 'sweep' }));
+  return registrar;
+}
+
+function startPlacing(context: NodeContext, leadership: Leadership, assigning: ActorRef<AssignerMessage>): void {
+  const { supervisor, settings, view, self, bus, subjects } = context;
+  const placer = supervisor.spawn(
+    () =>
+      new Placer({
+        ...context,
+        leadership,
+        placement: () => context.placement.document,
+        emit: assigning.send,
+        rebuildAfterMs: settings.rebuildAfterMs,
+        ranks: context.mostCopies,
+      }),
+  );
+  const say = (message: unknown): void => {
+    sayJson(bus, subjects.roll, message);
+  };
+  const roll = supervisor.spawn(() => new RollCall({ view, leadership, node: self.node, emit: say }));
+  supervisor.every(SECOND_MS, placer, () => ({ kind: 'tick' }));
+  supervisor.every(SECOND_MS, roll, () => ({ kind: 'tick' }));
+}

@@ -1,0 +1,77 @@
+import { WriteHost } from '../actors/writer/write-host.ts';
+import { writeRoutes } from '../http/write-routes.ts';
+import { HolderRequest, OpenRequest } from '../messages/node-messages.ts';
+import { HOPS_HEADER } from '../messages/query-wire.ts';
+import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
+import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
+import { ask } from '../runtime/ask.ts';
+import { answerJson, segmentOf } from './endpoints.ts';
+import { listen } from './listen.ts';
+import { type NodeContext } from './node-context.ts';
+
+const WRITE_QUEUE = 10_000;
+const TIDY_EVERY_MS = 5_000;
+
+/** Holds write leases and applies writes. The function that comes back takes news of leases from the directory. */
+export async function startWriter(context: NodeContext): Promise<{ url: string }> {
+  const { supervisor, bus, subjects, self, settings, parts, calls, view, log } = context;
+  const host = new WriteHost({
+    ...context,
+    peers: calls,
+    writeDeadlineMs: settings.writeDeadlineMs,
+    queueLimit: WRITE_QUEUE,
+    promoteAfterMs: settings.promoteAfterMs,
+    releaseAfterMs: settings.releaseAfterMs,
+    leader: {
+      promote: (segment) => calls.control.promote({ segment }),
+      release: (segment) => calls.control.release({ segment }),
+    },
+  });
+  parts.writer = host;
+  const actor = supervisor.spawn(() => host, { mailboxLimit: 100_000 });
+  context.onLease((lease) => actor.send({ kind: 'lease', lease }));
+  actor.send({ kind: 'reclaim' });
+  supervisor.every(TIDY_EVERY_MS, actor, () => ({ kind: 'tick' }));
+  const write = (call: WriteCall): Promise<WriteAnswer> => ask(actor, (reply) => ({ kind: 'write', call, reply }));
+  bindWrites(context, write);
+  const bound = [
+    answerJson(bus, { subject: subjects.node(self.node, 'open') }, OpenRequest, (request) =>
+      ask(actor, (reply) => ({ kind: 'open', request, reply })),
+    ),
+    answerJson(bus, { subject: subjects.node(self.node, 'promote') }, HolderRequest, (request) =>
+      ask(actor, (reply) => ({ kind: 'promote', request, reply })),
+    ),
+    answerJson(bus, { subject: subjects.node(self.node, 'close') }, HolderRequest, (request) =>
+      ask(actor, (reply) => ({ kind: 'close', request, reply })),
+    ),
+  ];
+  supervisor.adopt('write endpoints', () => {
+    for (const endpoint of bound) endpoint.unsubscribe();
+  });
+  const ready = (): string[] => (view.current ? [] : ['the metadata has not been read yet']);
+  return listen(context, {
+    name: 'write',
+    port: settings.writePort,
+    handler: writeRoutes({ write, node: self.node, log }),
+    ready,
+  });
+}
+
+function bindWrites(
+  { bus, subjects, self, supervisor }: NodeContext,
+  write: (call: WriteCall) => Promise<WriteAnswer>,
+): void {
+  const endpoints = [
+    { subject: subjects.anyWrite, group: 'writers', advertiseAs: 'write' },
+    { subject: subjects.anyNodeWrite(self.node) },
+  ];
+  for (const endpoint of endpoints) {
+    const bound = bus.answer(endpoint, async (request) => {
+      const call = decodeWrite(segmentOf(request), request.body, request.headers[HOPS_HEADER] !== undefined);
+      return { headers: { 'Trough-Node': self.node }, body: encodeWriteAnswer(await write(call)) };
+    });
+    supervisor.adopt(`${endpoint.subject} endpoint`, () => {
+      bound.unsubscribe();
+    });
+  }
+}
