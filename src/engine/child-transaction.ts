@@ -128,7 +128,7 @@ export class RequestRunner {
   #prepareNew(text: string): SqliteStatement {
     try {
       const statement = this.#db.prepare<unknown[], never>(text);
-      return (statement.reader ? statement.raw() : statement);
+      return statement.reader ? statement.raw() : statement;
     } catch (error) {
       throw sqlError(error, 'prepare');
     }

@@ -116,8 +116,7 @@ export class QuerySlot {
     const sent = this.#byCall.get(call);
     if (sent === undefined) return;
     sent.isAbandoned = true;
-    const isAlone = this.#order[0] === sent && this.#sent.size === this.#order.length;
-    if (reason === 'deadline' && isAlone) {
+    if (reason === 'deadline' && this.#isRunning(sent) && this.#sent.size === this.#order.length) {
       this.#kill(sent, reason);
       return;
     }
@@ -210,10 +209,15 @@ export class QuerySlot {
     }
   }
 
+  /** A child that is not ready yet has begun nothing, and hears of a cancel first. */
+  #isRunning(sent: Sent): boolean {
+    return this.isReady && this.#order[0] === sent;
+  }
+
   #killUnlessGone(sent: Sent, reason: 'deadline' | 'cancelled'): void {
     sent.timer = setTimeout(
       () => {
-        if (sent.isStream || this.#order[0] === sent) this.#kill(sent, reason);
+        if (sent.isStream || this.#isRunning(sent)) this.#kill(sent, reason);
         else this.#killUnlessGone(sent, reason);
       },
       reason === 'deadline' ? DEADLINE_GRACE_MS : CANCEL_GRACE_MS,
