@@ -23,9 +23,10 @@ export interface BusRequest extends BusMessage {
 
 /** An answer as it arrives. `body` throws BUS_ANSWER_BROKEN, BUS_TIMEOUT or the error that the other side ended with. */
 export interface BusReply {
+  /** Of an answer in one message this holds its trailers too. */
   readonly headers: BusHeaders;
   readonly body: AsyncIterable<Uint8Array>;
-  /** Valid once `body` has ended well. */
+  /** Valid once `body` has ended well; holds the headers as well. */
   readonly trailers: () => BusHeaders;
 }
 
@@ -37,7 +38,7 @@ export interface RequestOptions {
 }
 
 export interface Subscription {
-  /** Ends it; messages on their way are dropped. */
+  /** Ends it. Messages on their way are dropped; requests on their way are still answered. */
   unsubscribe(): void;
 }
 
@@ -58,13 +59,14 @@ export type BusStatus = 'connected' | 'disconnected';
  * - A handler may answer a request with one message or with a stream; a result over 512 KB goes as numbered chunks with `Trough-Seq`,
  *   the last one `Trough-Last: 1`, at most 8 of them unacknowledged. A small answer is a single message that any client understands.
  * - A thrown TroughError becomes an answer with `Trough-Status` and `Trough-Error`, and is thrown again at the asker.
+ * - Disposing takes no more requests, lets those under way be answered for a grace time, then fails what is left with STOPPING.
  * - Delivery is at most once; order holds from one sender to one subscriber.
  */
 export interface Bus extends AsyncDisposable {
   /** Never waits. While disconnected the message may be lost: everything published is repeated or asked for by its receivers. */
   publish(subject: string, body: Uint8Array, headers?: BusHeaders): void;
   subscribe(subject: string, hear: (message: BusMessage) => void): Subscription;
-  /** Answers requests. Runs many side by side; the handler bounds itself. */
+  /** Answers requests. Runs many side by side, one more than the driver's bound is answered MAILBOX_FULL; the handler bounds itself below that. */
   answer(endpoint: Endpoint, handle: (request: BusRequest) => Promise<BusAnswer>): Subscription;
   /** BUS_NO_RESPONDERS at once when nobody listens, BUS_TIMEOUT, BUS_UNREACHABLE, or the error that the answer carries. */
   request(subject: string, body: Uint8Array, options: RequestOptions): Promise<BusReply>;
@@ -74,4 +76,3 @@ export interface Bus extends AsyncDisposable {
   /** Resolves when everything published so far has reached the server. */
   flush(signal?: AbortSignal): Promise<void>;
 }
-

@@ -1,7 +1,7 @@
 import { TroughError } from '../errors.ts';
 import { NOTHING } from './answer-protocol.ts';
 import { type BusHeaders, type BusStatus } from './bus.ts';
-import { type Wire, type WireMessage } from './wire.ts';
+import { type Listening, type Wire, type WireMessage } from './wire.ts';
 
 /** Decides when a message is delivered: at once, by running `deliver` later, or never. */
 export type Carry = (message: WireMessage, deliver: () => void) => void;
@@ -118,8 +118,15 @@ export class MemoryWire implements Wire {
     if (this.#status === 'connected') this.#hub.route({ subject, reply, body, headers, noResponders: false });
   }
 
-  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): () => void {
-    return this.#hub.listen({ tokens: subject.split('.'), group, wire: this, hear });
+  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): Listening {
+    const stop = this.#hub.listen({ tokens: subject.split('.'), group, wire: this, hear });
+    return {
+      stop,
+      drain: () => {
+        stop();
+        return Promise.resolve();
+      },
+    };
   }
 
   flush(): Promise<void> {

@@ -24,6 +24,7 @@ export class NatsLink implements AsyncDisposable {
   readonly #log: Log;
   readonly #hearers = new Set<(status: BusStatus) => void>();
   #status: BusStatus = 'connected';
+  #disposed = false;
 
   constructor(connection: NatsConnection, log: Log) {
     this.connection = connection;
@@ -45,6 +46,7 @@ export class NatsLink implements AsyncDisposable {
 
   /** Sends out what was published, for at most three seconds, and closes. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     if (this.connection.isClosed()) return;
     if (this.#status === 'connected') await this.#drain();
     await this.connection.close();
@@ -70,6 +72,7 @@ export class NatsLink implements AsyncDisposable {
       else if (type === Events.Reconnect) this.#change('connected', data);
       else if (type === Events.Error) this.#log.warn({ reason: data }, 'NATS reports an error');
     }
+    if (!this.#disposed) this.#log.error('connection to NATS was closed for good');
     this.#change('disconnected', 'closed');
   }
 

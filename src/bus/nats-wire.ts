@@ -11,7 +11,7 @@ import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type BusHeaders, type BusStatus } from './bus.ts';
 import { type NatsLink } from './nats-connection.ts';
-import { type Wire, type WireMessage } from './wire.ts';
+import { type Listening, type Wire, type WireMessage } from './wire.ts';
 
 /** Core NATS as a wire. */
 export class NatsWire implements Wire {
@@ -47,7 +47,7 @@ export class NatsWire implements Wire {
     }
   }
 
-  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): () => void {
+  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): Listening {
     const subscription = this.#connection.subscribe(subject, {
       ...(group === undefined ? {} : { queue: group }),
       callback: (error, message) => {
@@ -55,8 +55,18 @@ export class NatsWire implements Wire {
         else this.#log.error({ subject, err: error }, 'subscription refused by NATS');
       },
     });
-    return () => {
-      if (!this.#connection.isClosed()) subscription.unsubscribe();
+    return {
+      stop: () => {
+        if (!this.#connection.isClosed()) subscription.unsubscribe();
+      },
+      drain: async () => {
+        if (this.#connection.isClosed() || subscription.isClosed()) return;
+        try {
+          await subscription.drain();
+        } catch (error) {
+          this.#log.debug({ subject, err: error }, 'subscription ended while it was drained');
+        }
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 import { type TroughError } from '../errors.ts';
 import { type Endpoint } from './bus.ts';
-import { type Wire, type WireMessage } from './wire.ts';
+import { type Listening, type Wire, type WireMessage } from './wire.ts';
 
 export interface ServiceIdentity {
   readonly name: string;
@@ -57,7 +57,7 @@ export class ServiceDirectory {
   readonly #id: string;
   readonly #started = new Date().toISOString();
   readonly #entries = new Set<Entry>();
-  #endings: (() => void)[] = [];
+  #listening: Listening[] = [];
 
   constructor(wire: Wire, identity: ServiceIdentity) {
     this.#wire = wire;
@@ -71,7 +71,7 @@ export class ServiceDirectory {
     const { advertiseAs: name, subject, group } = endpoint;
     const entry: Entry = { name, subject, queue_group: group ?? '', stats: new EndpointStats() };
     this.#entries.add(entry);
-    if (this.#endings.length === 0) this.#open();
+    if (this.#listening.length === 0) this.#open();
     return {
       stats: entry.stats,
       remove: () => {
@@ -82,8 +82,8 @@ export class ServiceDirectory {
   }
 
   close(): void {
-    for (const end of this.#endings) end();
-    this.#endings = [];
+    for (const each of this.#listening) each.stop();
+    this.#listening = [];
     this.#entries.clear();
   }
 
@@ -107,7 +107,7 @@ export class ServiceDirectory {
       };
       const named = `$SRV.${verb}.${this.#identity.name}`;
       for (const subject of [`$SRV.${verb}`, named, `${named}.${this.#id}`]) {
-        this.#endings.push(this.#wire.listen(subject, undefined, answer));
+        this.#listening.push(this.#wire.listen(subject, undefined, answer));
       }
     }
   }

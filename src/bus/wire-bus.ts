@@ -16,7 +16,7 @@ import {
 import { IncomingAnswer } from './incoming-answer.ts';
 import { OutgoingAnswer } from './outgoing-answer.ts';
 import { type EndpointStats, ServiceDirectory } from './service-directory.ts';
-import { type After, type Wire, type WireMessage, systemAfter } from './wire.ts';
+import { type After, type Listening, type Wire, type WireMessage, systemAfter } from './wire.ts';
 
 export interface WireBusOptions {
   readonly log: Log;
@@ -26,6 +26,8 @@ export interface WireBusOptions {
   readonly mostInFlight?: number;
   /** An asker that takes no chunk for so long is given up. Default 30,000 ms. */
   readonly acknowledgeMs?: number;
+  /** At the end, how long answers under way may take to be finished. Default 5,000 ms. */
+  readonly graceMs?: number;
   readonly after?: After;
 }
 
@@ -39,9 +41,13 @@ export class WireBus implements Bus {
   readonly #directory: ServiceDirectory;
   readonly #asked = new Map<string, IncomingAnswer>();
   readonly #answering = new Map<string, OutgoingAnswer>();
-  readonly #endings = new Set<() => void>();
+  readonly #listening = new Set<Listening>();
+  readonly #endpoints = new Set<() => Promise<void>>();
+  readonly #endStatus: () => void;
   #count = 0;
-  #disposed = false;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(wire: Wire, options: WireBusOptions) {
     this.#wire = wire;
@@ -51,11 +57,9 @@ export class WireBus implements Bus {
     this.#listen(`${wire.inbox}.>`, undefined, (message) => {
       this.#hearInbox(message);
     });
-    this.#endings.add(
-      wire.onStatus((status) => {
-        if (status === 'disconnected') this.#onDisconnect();
-      }),
-    );
+    this.#endStatus = wire.onStatus((status) => {
+      if (status === 'disconnected') this.#onDisconnect();
+    });
   }
 
   get status(): BusStatus {
@@ -71,13 +75,19 @@ export class WireBus implements Bus {
   }
 
   subscribe(subject: string, hear: (message: BusMessage) => void): Subscription {
-    return { unsubscribe: this.#listen(subject, undefined, hear) };
+    const listening = this.#listen(subject, undefined, hear);
+    return {
+      unsubscribe: () => {
+        this.#listening.delete(listening);
+        listening.stop();
+      },
+    };
   }
 
   answer(endpoint: Endpoint, handle: Handle): Subscription {
     const entry = this.#directory.add(endpoint);
     let inFlight = 0;
-    const end = this.#listen(endpoint.subject, endpoint.group, (message) => {
+    const listening = this.#listen(endpoint.subject, endpoint.group, (message) => {
       if (message.reply === '') return; // Nobody waits for an answer.
       const refused = inFlight >= (this.#options.mostInFlight ?? 10_000);
       inFlight += 1;
@@ -85,12 +95,14 @@ export class WireBus implements Bus {
         inFlight -= 1;
       });
     });
-    return {
-      unsubscribe: () => {
-        end();
-        entry?.remove();
-      },
+    const end = async (): Promise<void> => {
+      this.#endpoints.delete(end);
+      entry?.remove();
+      await listening.drain();
+      this.#listening.delete(listening);
     };
+    this.#endpoints.add(end);
+    return { unsubscribe: () => void end() };
   }
 
   request(subject: string, body: Uint8Array, options: RequestOptions): Promise<BusReply> {
@@ -136,19 +148,44 @@ export class WireBus implements Bus {
     });
   }
 
-  /** Stops listening, then fails what is under way. What was published is sent out by the owner of the connection. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
-    for (const end of this.#endings) end();
-    this.#endings.clear();
+  /**
+   * Takes no more requests, lets those under way be answered for the grace time, then fails the rest with STOPPING.
+   * What was published is sent out by the owner of the connection.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#finish();
+    this.#closed = true;
+    this.#endStatus();
+    for (const listening of this.#listening) listening.stop();
     this.#directory.close();
     for (const answer of this.#asked.values()) answer.fail(stopping());
     for (const answer of this.#answering.values()) answer.leave(stopping());
-    return Promise.resolve();
   }
 
-  #listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): () => void {
-    const end = this.#wire.listen(subject, group, (message) => {
+  /** Resolves when no endpoint has work left, or after the grace time. */
+  async #finish(): Promise<void> {
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#after(this.#options.graceMs ?? 5_000, resolve);
+    });
+    const idle = async (): Promise<void> => {
+      await Promise.all([...this.#endpoints].map((end) => end()));
+      if (this.#answering.size === 0) return;
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    };
+    await Promise.race([idle(), late]);
+    cancel();
+  }
+
+  #listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): Listening {
+    const listening = this.#wire.listen(subject, group, (message) => {
       try {
         hear(message);
       } catch (error) {
@@ -158,12 +195,8 @@ export class WireBus implements Bus {
         );
       }
     });
-    const ending = (): void => {
-      end();
-      this.#endings.delete(ending);
-    };
-    this.#endings.add(ending);
-    return ending;
+    this.#listening.add(listening);
+    return listening;
   }
 
   async #answerOne(message: WireMessage, handle: Handle, stats: EndpointStats | undefined): Promise<void> {
@@ -185,6 +218,7 @@ export class WireBus implements Bus {
       this.#options.log.error({ subject: message.subject, err: TroughError.from(error) }, 'answer could not be sent');
     } finally {
       this.#answering.delete(token);
+      if (this.#answering.size === 0) this.#onIdle?.();
     }
   }
 
@@ -212,7 +246,7 @@ export class WireBus implements Bus {
   }
 
   #refusal(signal: AbortSignal | undefined): TroughError | undefined {
-    if (this.#disposed) return stopping();
+    if (this.#closed) return stopping();
     if (signal?.aborted === true) return abortError(signal);
     if (this.#wire.status === 'connected') return undefined;
     return new TroughError('BUS_UNREACHABLE', 'not connected; trying to connect again');

@@ -11,6 +11,14 @@ export interface WireMessage {
   readonly noResponders: boolean;
 }
 
+/** One subscription on the wire. */
+export interface Listening {
+  /** From now on nothing is heard. */
+  stop(): void;
+  /** The server sends nothing more; what it sent already is still heard. Resolves then, and never rejects. */
+  drain(): Promise<void>;
+}
+
 /** Delivers bytes at most once, in order from one sender to one listener. All of the bus that differs between NATS and memory. */
 export interface Wire {
   /** A subject prefix that only this wire listens to. */
@@ -18,8 +26,8 @@ export interface Wire {
   readonly status: BusStatus;
   /** Throws on a message that the wire cannot carry (too large, a header that is not one line). Never waits. */
   send(subject: string, body: Uint8Array, headers?: BusHeaders, reply?: string): void;
-  /** `subject` may hold `*` and `>`. The returned function ends it. */
-  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): () => void;
+  /** `subject` may hold `*` and `>`. */
+  listen(subject: string, group: string | undefined, hear: (message: WireMessage) => void): Listening;
   onStatus(hear: (status: BusStatus) => void): () => void;
   /** Resolves when all that was sent has reached the server; rejects when the connection drops. */
   flush(): Promise<void>;

@@ -135,6 +135,34 @@ export function longAnswersContract(name: string, open: () => Promise<BusDriver>
       await left;
     });
 
+    it('answers what is under way before it closes, and takes nothing new', async () => {
+      await using driver = await open();
+      const [a, b, c] = driver.buses;
+      let finish: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      let isAsked = false;
+      a.answer({ subject: 'q', group: 'g' }, async () => {
+        isAsked = true;
+        await gate;
+        // An answer may need others.
+        return bodyOnly(await bodyOf(await a.request('p', bytes(''), patience)));
+      });
+      c.answer({ subject: 'p' }, () => bodyOnly(new Pieces(4, 400_000)));
+      await Promise.all([a.flush(), c.flush()]);
+      const asked = b.request('q', bytes(''), patience).then(bodyOf);
+      await eventually('the handler is asked', () => isAsked);
+      const closing = a[Symbol.asyncDispose]();
+      await eventually(
+        'nothing new is taken',
+        async () => (await codeOf(b.request('q', bytes(''), { deadlineMs: 50 }))) === 'BUS_NO_RESPONDERS',
+      );
+      finish();
+      expect(await asked).toHaveLength(1_600_000);
+      await closing;
+    });
+
     it('fails what is asked and under way when the bus is closed', async () => {
       await using driver = await open();
       const [a, b] = driver.buses;

@@ -3,11 +3,11 @@ import { MemoryBus } from '../../src/bus/memory-bus.ts';
 import { MemoryHub } from '../../src/bus/memory-hub.ts';
 import { silentLog } from '../../src/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { Pieces, bodyOf, bodyOnly, bytes } from './bus-support.ts';
+import { Pieces, bodyOf, bodyOnly, bytes, fired } from './bus-support.ts';
 import { busContract } from './bus.ts';
 import { codeOf } from './metadata.ts';
 
-const options = { log: silentLog };
+const options = { log: silentLog, graceMs: 300 };
 
 busContract('memory', () => {
   const hub = new MemoryHub();
@@ -82,9 +82,10 @@ describe('bus over memory: what a network does', () => {
     await using a = new MemoryBus(hub, { ...options, after });
     await using b = new MemoryBus(hub, { ...options, after });
     let signal: AbortSignal | undefined;
-    a.answer({ subject: 'q' }, (request) => {
+    a.answer({ subject: 'q' }, async (request) => {
       signal = request.signal;
-      return new Promise(() => undefined);
+      await fired(signal);
+      throw signal.reason;
     });
     const controller = new AbortController();
     const asked = codeOf(b.request('q', bytes(''), { deadlineMs: 60_000, signal: controller.signal }));

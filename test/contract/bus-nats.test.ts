@@ -26,7 +26,11 @@ interface Side extends AsyncDisposable {
 
 async function side(url: string, name = 'test'): Promise<Side> {
   const link = await connectNats({ servers: [url], name, log });
-  const bus = new NatsBus(link, { log, service: { name: 'trough-reader', version: '1.2.3', description: 'reads' } });
+  const bus = new NatsBus(link, {
+    log,
+    graceMs: 300,
+    service: { name: 'trough-reader', version: '1.2.3', description: 'reads' },
+  });
   return {
     link,
     bus,
