@@ -22,7 +22,8 @@ export class ActorCell<Message> implements ActorRef<Message> {
   readonly #options: SupervisorOptions;
   readonly #mailbox: Mailbox<Message>;
   readonly #backoff: Backoff;
-  #actor: Actor<Message>;
+  #actor: Actor<Message> | undefined;
+  #restMs = 0;
   #started = false;
   #startedAt = 0;
   #turn: Promise<void> | undefined;
@@ -42,19 +43,21 @@ export class ActorCell<Message> implements ActorRef<Message> {
   readonly send = (message: Message): boolean => {
     if (this.#state !== 'open') return false;
     if (!this.#mailbox.push(message)) {
-      this.#options.log.warn({ actor: this.name, dropped: this.#mailbox.dropped }, 'mailbox full, message refused');
+      this.#sayRefused();
       return false;
     }
     this.#wake();
     return true;
   };
 
-  /** Lets the messages that wait be handled, then stops the actor. */
+  /** Lets the messages that wait be handled, then stops the actor. What waits for an actor that cannot be started is given up. */
   async stop(): Promise<void> {
     this.#state = 'stopping';
     this.#endRest();
     while (this.#turn !== undefined) await this.#turn;
-    if (this.#started) await this.#actor.stop?.();
+    if (!this.#started) return;
+    this.#started = false;
+    await this.#actor?.stop?.();
   }
 
   #wake(): void {
@@ -64,54 +67,93 @@ export class ActorCell<Message> implements ActorRef<Message> {
     });
   }
 
+  /** At 1, 2, 4, 8 … refused messages: a flood must not flood the log too. */
+  #sayRefused(): void {
+    const { dropped } = this.#mailbox;
+    if ((dropped & (dropped - 1)) !== 0) return;
+    this.#options.log.warn({ actor: this.name, dropped }, 'mailbox full, message refused');
+  }
+
   async #run(): Promise<void> {
     // One turn of the event loop between being woken and working: the sender's own step ends first.
     await Promise.resolve();
-    if (!(await this.#ensureStarted())) return;
+    const actor = await this.#startedActor();
+    if (actor === undefined) return;
     for (let message = this.#mailbox.shift(); message !== undefined; message = this.#mailbox.shift()) {
       try {
-        const pending = this.#actor.receive(message);
+        const pending = actor.receive(message);
         if (pending !== undefined) await pending;
       } catch (error) {
-        await this.#restart(error);
+        await this.#tearDown(actor, error);
+        if (this.#state === 'open') await this.#startedActor();
         return;
       }
     }
   }
 
-  async #ensureStarted(): Promise<boolean> {
-    if (this.#started) return true;
-    try {
-      await this.#actor.start?.();
-      this.#started = true;
-      this.#startedAt = this.#options.clock.monotonic();
-      return true;
-    } catch (error) {
-      await this.#restart(error);
-      return false;
+  /** Tries until the actor works; undefined when the cell is stopped before that, and then nothing waits in the mailbox any more. */
+  async #startedActor(): Promise<Actor<Message> | undefined> {
+    for (;;) {
+      if (this.#restMs > 0) await this.#rest();
+      try {
+        this.#actor ??= this.#create();
+        if (this.#started) return this.#actor;
+        if (this.#state === 'stopping' && this.#mailbox.size === 0) return undefined;
+        await this.#actor.start?.();
+        this.#started = true;
+        this.#startedAt = this.#options.clock.monotonic();
+        return this.#actor;
+      } catch (error) {
+        this.#failed(error);
+        if (this.#state === 'stopping') {
+          this.#giveUpWaiting();
+          return undefined;
+        }
+      }
     }
   }
 
-  async #restart(error: unknown): Promise<void> {
+  async #tearDown(actor: Actor<Message>, error: unknown): Promise<void> {
     const { clock, log } = this.#options;
-    if (this.#started && clock.monotonic() - this.#startedAt > WELL_AFTER_MS) this.#backoff.reset();
-    const restMs = this.#backoff.next();
-    log.error({ actor: this.name, err: TroughError.from(error), restMs }, 'actor failed and is made anew');
+    if (clock.monotonic() - this.#startedAt > WELL_AFTER_MS) this.#backoff.reset();
+    this.#failed(error);
     try {
-      if (this.#started) await this.#actor.stop?.();
+      await actor.stop?.();
     } catch (stopError) {
-      log.error({ actor: this.name, err: stopError }, 'failed actor did not stop cleanly');
+      log.error({ actor: this.name, err: TroughError.from(stopError) }, 'failed actor did not stop cleanly');
     }
+  }
+
+  #failed(error: unknown): void {
     this.#started = false;
-    this.#actor = this.#create();
+    this.#actor = undefined;
+    this.#restMs = this.#backoff.next();
+    this.#options.log.error(
+      { actor: this.name, err: TroughError.from(error), restMs: this.#restMs },
+      'actor failed and is made anew',
+    );
+  }
+
+  async #rest(): Promise<void> {
+    const restMs = this.#restMs;
+    this.#restMs = 0;
     if (this.#state === 'stopping') return;
     await new Promise<void>((resolve) => {
-      const cancel = clock.after(restMs, resolve);
+      const cancel = this.#options.clock.after(restMs, resolve);
       this.#endRest = () => {
         cancel();
         resolve();
       };
     });
-    if (this.#mailbox.size === 0) await this.#ensureStarted();
+  }
+
+  #giveUpWaiting(): void {
+    let lost = 0;
+    while (this.#mailbox.shift() !== undefined) lost += 1;
+    if (lost > 0)
+      this.#options.log.error(
+        { actor: this.name, lost },
+        'messages were given up, since the actor could not be started',
+      );
   }
 }

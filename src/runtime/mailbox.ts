@@ -5,7 +5,7 @@ export type Overflow = 'refuse' | 'drop-oldest';
 export class Mailbox<Message> {
   readonly #limit: number;
   readonly #overflow: Overflow;
-  #messages: Message[] = [];
+  #messages: (Message | undefined)[] = [];
   #head = 0;
   #dropped = 0;
 
@@ -37,6 +37,8 @@ export class Mailbox<Message> {
   shift(): Message | undefined {
     if (this.#head >= this.#messages.length) return undefined;
     const message = this.#messages[this.#head];
+    // A handled message may be large: it must not live on in the queue.
+    this.#messages[this.#head] = undefined;
     this.#head += 1;
     if (this.#head > 1024 && this.#head * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#head);

@@ -16,6 +16,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #owned: Owned[] = [];
   #stopping: Promise<void> | undefined;
+  #hasStopped = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -30,8 +31,11 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Sends `message()` to `actor` every `periodMs`, the first time after one period. */
-  every<Message>(periodMs: number, actor: ActorRef<Message>, message: () => Message): void {
+  every<const Message>(periodMs: number, actor: ActorRef<Message>, message: () => Message): void {
     let cancel = (): void => undefined;
+    this.adopt(`${actor.name} timer`, () => {
+      cancel();
+    });
     const arm = (): void => {
       cancel = this.#options.clock.after(periodMs, () => {
         actor.send(message());
@@ -39,13 +43,11 @@ export class Supervisor implements AsyncDisposable {
       });
     };
     arm();
-    this.adopt(`${actor.name} timer`, () => {
-      cancel();
-    });
   }
 
-  /** Puts any resource into the stop order, at this place. */
-  adopt(name: string, stop: () => void | Promise<void>): void {
+  /** Puts any resource into the stop order, at this place. While everything stops, it is stopped next; STOPPING when that is over. */
+  adopt(name: string, stop: () => void | PromiseLike<void>): void {
+    if (this.#hasStopped) throw new TroughError('STOPPING', `the process has stopped; ${name} comes too late`);
     this.#owned.push({
       name,
       stop: async () => {
@@ -68,6 +70,7 @@ export class Supervisor implements AsyncDisposable {
     for (let child = this.#owned.pop(); child !== undefined; child = this.#owned.pop()) {
       await this.#stopOne(child);
     }
+    this.#hasStopped = true;
   }
 
   async #stopOne(child: Owned): Promise<void> {
@@ -80,7 +83,8 @@ export class Supervisor implements AsyncDisposable {
     });
     try {
       const ended = await Promise.race([child.stop().then(() => 'ended' as const), grace]);
-      if (ended === 'late') log.warn({ child: child.name, graceMs }, 'did not stop in its grace time and is left behind');
+      if (ended === 'late')
+        log.warn({ child: child.name, graceMs }, 'did not stop in its grace time and is left behind');
     } catch (error) {
       log.error({ child: child.name, err: error }, 'failed while it was stopped');
     } finally {
