@@ -4,9 +4,9 @@ import { keys } from '../messages/keys.ts';
 import { Assign } from '../messages/node-messages.ts';
 import { nodesOf } from '../model/placement.ts';
 import { decodePlacement } from '../model/placement-document.ts';
-import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
+import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
-import { localRoutes } from '../http/local-routes.ts';
+import { localRoutes } from '../http/manager-routes.ts';
 import { hearJson } from './endpoints.ts';
 import { listen } from './listen.ts';
 import { type NodeContext } from './node-context.ts';
@@ -49,8 +49,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   });
 }
 
-async function health({ parts, disk }: NodeContext, id: string): Promise<{ ok: boolean; why: string }> {
-  const segment = parseSegmentId(id);
+async function health({ parts, disk }: NodeContext, segment: SegmentId): Promise<{ ok: boolean; why: string }> {
   if (parts.hotFile(segment) !== undefined) return { ok: true, why: 'open for writing here' };
   const copy = parts.copy(segment);
   if (copy === undefined) return { ok: false, why: 'no copy here' };

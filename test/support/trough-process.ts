@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type ReadyLine } from '../../src/roles/start.ts';
+
+export interface TroughOptions {
+  readonly data: string;
+  readonly node?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface TroughRun {
+  readonly ready: ReadyLine;
+  readonly pid: number;
+  /** What it has logged so far. */
+  readonly log: () => string;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PROGRAM = join(ROOT, 'dist', 'main.js');
+
+/** The built program, as one process on free ports, until the end of the test: `await using node = await trough({ data })`. */
+export async function trough(options: TroughOptions): Promise<TroughRun & AsyncDisposable> {
+  const { child, log, ended } = launch(options);
+  const ready = await Promise.race([
+    firstLine(child),
+    ended.then(({ code }) => {
+      throw new Error(`trough ended with ${String(code)} before it was ready:\n${log()}`);
+    }),
+  ]);
+  return {
+    ready: JSON.parse(ready) as ReadyLine,
+    pid: child.pid ?? 0,
+    log,
+    ended,
+    kill: (signal) => child.kill(signal),
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** The same for a start that is expected to fail; resolves with what it said when it has ended. */
+export async function troughThatFails(options: TroughOptions): Promise<{ code: number | null; stderr: string }> {
+  const { log, ended } = launch(options);
+  const { code } = await ended;
+  return { code, stderr: log() };
+}
+
+/** A verb of the command line against a running trough. */
+export async function verb(
+  args: readonly string[],
+  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: 'pipe',
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+  });
+  const out: string[] = [];
+  const err: string[] = [];
+  child.stdout.setEncoding('utf8').on('data', (part: string) => out.push(part));
+  child.stderr.setEncoding('utf8').on('data', (part: string) => err.push(part));
+  child.stdin.end(options.input ?? '');
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout: out.join(''), stderr: err.join('') };
+}
+
+/** The environment that points the command line's verbs at a running trough. */
+export function clientEnv({ ready }: TroughRun): Record<string, string> {
+  const { read = '', write = '', syncMaster = '' } = ready.urls;
+  return { TROUGH_READ_URL: read, TROUGH_WRITE_URL: write, TROUGH_MANAGER_URL: syncMaster };
+}
+
+/** The processes whose parent is `pid`, and theirs. */
+export async function descendants(pid: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
+    const parent = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+    if (parent !== undefined) parents.set(Number(name), Number(parent));
+  }
+  const found: number[] = [];
+  const collect = (of: number): void => {
+    for (const [child, parent] of parents) {
+      if (parent !== of) continue;
+      found.push(child);
+      collect(child);
+    }
+  };
+  collect(pid);
+  return found;
+}
+
+function launch(options: TroughOptions): { child: ChildProcess; log: () => string; ended: TroughRun['ended'] } {
+  const args = [
+    ...['--read-port', '0', '--write-port', '0', '--sync-master-port', '0', '--sync-local-port', '0', '--nats-port', '0'],
+    ...['--data', options.data, '--node', options.node ?? 'n1'],
+    ...(options.args ?? []),
+  ];
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  });
+  const lines: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (part: string) => lines.push(part));
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }));
+  return { child, log: () => lines.join(''), ended };
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no stdout');
+  const lines = createInterface({ input: child.stdout });
+  const [line] = (await once(lines, 'line')) as [string];
+  return line;
+}
