@@ -1,0 +1,142 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { TroughError } from '../errors.ts';
+
+/** What a whole answer consists of. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly reason?: string;
+  readonly type: string;
+  readonly body: string | Buffer;
+  /** Further headers: name, value, name, value, … */
+  readonly headers?: readonly string[];
+}
+
+const NO_BODY = Buffer.alloc(0);
+/** How long the rest of a body that is too large is read and dropped, so that the client gets to read its answer. */
+const LINGER_MS = 5_000;
+
+/** One request and its answer. The handler calls `send`, or writes to `response` itself and ends it. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly method: string;
+  /** As it came: not decoded, without the query. */
+  readonly path: string;
+  /** What follows the first `?`, as it came. */
+  readonly query: string;
+  /** For metrics: a template, never the path itself. */
+  route = 'other';
+  readonly #bodyLimitBytes: number;
+  readonly #gone = new AbortController();
+  #tooLarge = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, bodyLimitBytes: number) {
+    this.request = request;
+    this.response = response;
+    this.#bodyLimitBytes = bodyLimitBytes;
+    this.method = request.method ?? 'GET';
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    this.path = mark === -1 ? url : url.slice(0, mark);
+    this.query = mark === -1 ? '' : url.slice(mark + 1);
+    // A write after the client has gone is an 'error' here; 'close' has told it already.
+    response.on('error', () => undefined);
+    response.once('close', () => {
+      if (!response.writableFinished) this.#gone.abort();
+    });
+  }
+
+  /** Aborts when the client goes away, or is cut off, before the answer is complete. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** REQUEST_TOO_LARGE beyond the limit; ENGINE_CANCELLED when the client goes away. Call it once. */
+  body(): Promise<Buffer> {
+    const { headers } = this.request;
+    const declared = headers['content-length'];
+    if (headers['transfer-encoding'] === undefined && (declared === undefined || declared === '0')) {
+      return Promise.resolve(NO_BODY);
+    }
+    if (declared !== undefined && Number(declared) > this.#bodyLimitBytes) return Promise.reject(this.#refuse());
+    return this.#collect();
+  }
+
+  #collect(): Promise<Buffer> {
+    const { request } = this;
+    return new Promise((resolve, reject) => {
+      const parts: Buffer[] = [];
+      let sizeBytes = 0;
+      const take = (part: Buffer): void => {
+        sizeBytes += part.length;
+        if (sizeBytes <= this.#bodyLimitBytes) {
+          parts.push(part);
+          return;
+        }
+        request.off('data', take);
+        reject(this.#refuse());
+      };
+      request.on('data', take);
+      request.once('end', () => {
+        const [first] = parts;
+        resolve(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, sizeBytes));
+      });
+      const leave = (): void => {
+        reject(new TroughError('ENGINE_CANCELLED', 'the client went away'));
+      };
+      request.once('error', leave);
+      this.response.once('close', leave);
+    });
+  }
+
+  #refuse(): TroughError {
+    this.#tooLarge = true;
+    this.request.resume();
+    const limitBytes = this.#bodyLimitBytes;
+    return new TroughError('REQUEST_TOO_LARGE', `the request body is larger than ${String(limitBytes)} bytes`, {
+      limitBytes,
+    });
+  }
+
+  /** Ends the exchange with one whole answer, in one write. */
+  send(answer: WholeAnswer): void {
+    const { response } = this;
+    if (response.destroyed || response.headersSent) return;
+    const { status, body } = answer;
+    const headers = ['Content-Type', answer.type];
+    if (status !== 204) headers.push('Content-Length', String(Buffer.byteLength(body)));
+    if (answer.headers !== undefined) headers.push(...answer.headers);
+    if (answer.reason === undefined) response.writeHead(status, headers);
+    else response.writeHead(status, answer.reason, headers);
+    if (this.#tooLarge) this.#endLate(body);
+    else response.end(body);
+  }
+
+  /** Closing a connection on which bytes are still coming in would reset it, and the client would lose the answer. */
+  #endLate(body: string | Buffer): void {
+    const { request, response } = this;
+    response.write(body);
+    const timer = setTimeout(() => request.destroy(), LINGER_MS);
+    const end = (): void => {
+      clearTimeout(timer);
+      response.end();
+    };
+    if (request.readableEnded) end();
+    else request.once('end', end);
+    response.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+
+  /** For an answer that failed half-way: the client must not take it for complete. */
+  cutOff(): void {
+    this.response.destroy();
+  }
+}
+
+export type HttpHandler = (exchange: Exchange) => Promise<void>;

@@ -1,0 +1,72 @@
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
+
+/** The figures of one process; every port shows them at `/metrics`. */
+export class HttpMetrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<'port' | 'route' | 'status'>;
+  readonly #inFlight: Gauge<'port'>;
+
+  /** `ofProcess`: also memory, CPU, event loop and garbage collection of the process; once per process. */
+  constructor(options: { readonly ofProcess: boolean } = { ofProcess: false }) {
+    const registers = [this.#registry];
+    this.#requests = new Histogram({
+      name: 'trough_http_request_seconds',
+      help: 'From the head of a request to the end of its answer.',
+      labelNames: ['port', 'route', 'status'],
+      buckets: BUCKETS_SECONDS,
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'trough_http_in_flight',
+      help: 'Requests that have no complete answer yet.',
+      labelNames: ['port'],
+      registers,
+    });
+    if (options.ofProcess) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** A figure that is asked for at each scrape. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  /** The same for several values, told apart by one label. */
+  gauges(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [value, figure] of Object.entries(read())) this.set({ [label]: value }, figure);
+      },
+    });
+  }
+
+  begin(port: string): void {
+    this.#inFlight.inc({ port });
+  }
+
+  end(port: string, route: string, status: number, seconds: number): void {
+    this.#inFlight.dec({ port });
+    this.#requests.observe({ port, route, status }, seconds);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

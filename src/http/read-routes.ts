@@ -1,0 +1,60 @@
+import { type Log } from '../log.ts';
+import { type Read, type ReadAnswer } from '../messages/reading.ts';
+import { sendRows, type Dressing } from './answer-stream.ts';
+import { type Exchange, type HttpHandler } from './exchange.ts';
+import { reportFailure } from './failures.ts';
+import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
+import { decodeUtf8 } from './utf8.ts';
+import { queryRoute } from './v1-query.ts';
+import { V1Router } from './v1-router.ts';
+
+export interface ReadRoutesOptions {
+  readonly read: Read;
+  readonly log: Log;
+}
+
+const LIST: Dressing = { type: 'application/json', before: '[', after: () => ']\n', compress: false };
+
+/** The read port: the original's face on every path, and `/v1/segments/ID/query`. */
+export function readRoutes(options: ReadRoutesOptions): HttpHandler {
+  const v1 = new V1Router('read', { query: queryRoute(options) }, options.log);
+  return (exchange) => {
+    if (exchange.path.startsWith('/v1/') && !namesSegment(exchange)) return v1.handle(exchange);
+    exchange.route = 'read';
+    return legacyRead(exchange, options);
+  };
+}
+
+async function legacyRead(exchange: Exchange, { read, log }: ReadRoutesOptions): Promise<void> {
+  try {
+    const segment = legacySegment(exchange);
+    const sql = decodeUtf8(await exchange.body());
+    const consistency = exchange.header('trough-consistency') === 'any' ? 'any' : 'strong';
+    const answer = await read(
+      { segment, sql, format: 'legacy', bigints: 'digits', consistency, hops: 0 },
+      exchange.signal,
+    );
+    if (answer.body instanceof Uint8Array) sendList(exchange, answer, answer.body);
+    else await sendRows(exchange, answer, LIST, log);
+  } catch (thrown) {
+    sendLegacyError(exchange, reportFailure(thrown, log));
+  }
+}
+
+/** The way of nearly every answer. Legacy rows are ASCII: as one string, head and body leave in one write. */
+function sendList(exchange: Exchange, answer: ReadAnswer, rows: Uint8Array): void {
+  const { response } = exchange;
+  if (response.destroyed) return;
+  const text = Buffer.from(rows.buffer, rows.byteOffset, rows.length).toString('latin1');
+  response.writeHead(200, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(rows.length + 3),
+    'Trough-Node',
+    answer.node,
+    'Trough-Version',
+    answer.version,
+  ]);
+  response.end(`[${text}]\n`, 'latin1');
+}

@@ -1,0 +1,16 @@
+import { type ErrorKind, type TroughError } from '../errors.ts';
+
+const STATUS: Readonly<Record<ErrorKind, number>> = {
+  input: 400,
+  missing: 404,
+  conflict: 409,
+  large: 413,
+  broken: 500,
+  busy: 503,
+  late: 504,
+};
+
+/** The status of an error on the `/v1` routes, by its kind. */
+export function httpStatus(error: TroughError): number {
+  return error.code === 'METHOD_NOT_ALLOWED' ? 405 : STATUS[error.kind];
+}

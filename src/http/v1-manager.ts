@@ -1,0 +1,46 @@
+import { type Control } from '../messages/control.ts';
+import { EmptyBody, ProvisionBody, SegmentsParameters, ShredParameters } from '../messages/http-api.ts';
+import { SegmentsRequest } from '../messages/control.ts';
+import { type Exchange } from './exchange.ts';
+import { jsonBody, parameters } from './json-body.ts';
+import { type V1Handlers } from './v1-router.ts';
+
+/** The `/v1` routes of both managers. */
+export function managerHandlers(control: Control): V1Handlers<'manager'> {
+  return {
+    provision: async (exchange, segment) => {
+      const { schema } = await jsonBody(exchange, ProvisionBody, {});
+      reply(exchange, await control.provision(schema === undefined ? { segment } : { segment, schema }));
+    },
+    promote: async (exchange, segment) => {
+      await jsonBody(exchange, EmptyBody, {});
+      reply(exchange, await control.promote({ segment }));
+    },
+    release: async (exchange, segment) => {
+      await jsonBody(exchange, EmptyBody, {});
+      reply(exchange, await control.release({ segment }));
+    },
+    shred: async (exchange, segment) => {
+      const { force } = parameters(exchange, ShredParameters);
+      await control.shred({ segment, force: force === 'true' });
+      exchange.send({ status: 204, type: 'application/json', body: '' });
+    },
+    segment: async (exchange, segment) => {
+      reply(exchange, await control.segment({ segment }));
+    },
+    segments: async (exchange) => {
+      reply(exchange, await control.segments(SegmentsRequest.parse(parameters(exchange, SegmentsParameters))));
+    },
+    status: async (exchange) => {
+      reply(exchange, await control.status({}));
+    },
+    nodes: async (exchange) => {
+      const { nodes } = await control.status({});
+      reply(exchange, { nodes });
+    },
+  };
+}
+
+function reply(exchange: Exchange, answer: object): void {
+  exchange.send({ status: 200, type: 'application/json', body: `${JSON.stringify(answer)}\n` });
+}

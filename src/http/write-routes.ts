@@ -1,0 +1,76 @@
+import { TroughError } from '../errors.ts';
+import { type Log } from '../log.ts';
+import { WriteBody } from '../messages/http-api.ts';
+import { type Write, type WriteAnswer } from '../messages/writing.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+import { type WriteRequest } from '../model/sql-types.ts';
+import { type Exchange, type HttpHandler } from './exchange.ts';
+import { reportFailure } from './failures.ts';
+import { jsonBody } from './json-body.ts';
+import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
+import { toSqlParams } from './sql-params.ts';
+import { decodeUtf8 } from './utf8.ts';
+import { type V1Handler, V1Router } from './v1-router.ts';
+
+export interface WriteRoutesOptions {
+  readonly write: Write;
+  /** This node's name, for the original's message about a missing lock. */
+  readonly node: string;
+  readonly log: Log;
+}
+
+/** The write port: the original's face on every path, and `/v1/segments/ID/write`. */
+export function writeRoutes(options: WriteRoutesOptions): HttpHandler {
+  const v1 = new V1Router('write', { write: writeRoute(options) }, options.log);
+  return (exchange) => {
+    if (exchange.path.startsWith('/v1/') && !namesSegment(exchange)) return v1.handle(exchange);
+    exchange.route = 'write';
+    return legacyWrite(exchange, options);
+  };
+}
+
+async function legacyWrite(exchange: Exchange, { write, node, log }: WriteRoutesOptions): Promise<void> {
+  let segment: SegmentId | undefined;
+  try {
+    segment = legacySegment(exchange);
+    const sql = decodeUtf8(await exchange.body());
+    if (sql.trim() === '') throw new TroughError('REQUEST_INVALID', 'No query provided.');
+    const answer = await write({ segment, request: { kind: 'script', sql }, onlyHere: true });
+    exchange.send({ status: 200, type: 'text/plain', body: 'OK\n', headers: ['Trough-Node', answer.node] });
+  } catch (thrown) {
+    const error = reportFailure(thrown, log);
+    sendLegacyError(exchange, error, segment === undefined ? error.message : legacyMessage(error, segment, node));
+  }
+}
+
+/** Clients of the original look for this very sentence. */
+function legacyMessage(error: TroughError, segment: SegmentId, node: string): string {
+  if (error.code !== 'SEGMENT_NOT_WRITABLE' && error.code !== 'SEGMENT_UNKNOWN') return error.message;
+  return (
+    `This node (settings['HOSTNAME']='${node}') cannot write to segment '${segment}'. ` +
+    'There is no write lock set, or the write lock authorizes another node. Write lock: None'
+  );
+}
+
+/** POST `/v1/segments/ID/write`. */
+function writeRoute({ write }: WriteRoutesOptions): V1Handler {
+  return async (exchange, segment) => {
+    const body = await jsonBody(exchange, WriteBody);
+    const answer = await write({ segment, request: toRequest(body), deadlineMs: body.deadlineMs, onlyHere: false });
+    exchange.send({ status: 200, type: 'application/json', body: replyText(answer, body.requestId) });
+  };
+}
+
+function toRequest(body: WriteBody): WriteRequest {
+  if ('script' in body) return { kind: 'script', sql: body.script };
+  const statements = body.statements.map(({ sql, params }) => ({ sql, params: toSqlParams(params) }));
+  return { kind: 'statements', statements };
+}
+
+/** By hand: JSON.stringify has no words for a bigint. */
+function replyText({ results, sequence, node }: WriteAnswer, requestId: string | undefined): string {
+  const rows = results.map(
+    ({ changes, lastInsertRowid }) => `{"changes":${String(changes)},"lastInsertRowid":${lastInsertRowid.toString()}}`,
+  );
+  return `{"results":[${rows.join(',')}],${JSON.stringify({ sequence, node, requestId }).slice(1)}\n`;
+}
