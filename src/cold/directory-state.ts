@@ -6,7 +6,7 @@ const DIRECTORY_SETTLED_MS = 2_000;
 /** A file that was written so lately may be written in place still, which its directory does not show. */
 const FILE_SETTLED_MS = 60_000;
 
-/** What a listing remembers of one directory. Compact: one buffer holds all its files, about 30 bytes each beside the name. */
+/** What a listing remembers of one directory. Compact: one buffer holds all its files, 22 bytes each beside the name. */
 export interface DirectoryState {
   readonly signature: string;
   /** Too young to be trusted: to be read again next time, whatever its times say. */
