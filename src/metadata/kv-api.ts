@@ -112,6 +112,7 @@ export class KvApi {
     }
   }
 
+  /** One try. Throws REQUEST_TOO_LARGE alone. */
   async publish(write: KvWrite): Promise<PublishOutcome> {
     const headers = makeHeaders();
     headers.append('Nats-Msg-Id', write.messageId);
@@ -124,8 +125,10 @@ export class KvApi {
       });
       return readAcknowledgement(answer.json(), write.expected);
     } catch (error) {
-      if (error instanceof NatsError && error.code === 'MAX_PAYLOAD_EXCEEDED')
-        return { kind: 'impossible', reason: error.message };
+      if (error instanceof NatsError && error.code === 'MAX_PAYLOAD_EXCEEDED') {
+        const context = { key: write.key, sizeBytes: write.value.length };
+        throw new TroughError('REQUEST_TOO_LARGE', 'the document is larger than NATS takes', context, error);
+      }
       return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) };
     }
   }

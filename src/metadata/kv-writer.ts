@@ -7,6 +7,9 @@ export interface KvWriterOptions {
   readonly deadlineMs: number;
 }
 
+/** What of the API a writer needs. */
+type WriteApi = Pick<KvApi, 'publish' | 'last' | 'subjectOf'>;
+
 /** What stands where the write expected something else; undefined: nothing does. */
 export interface Obstacle {
   readonly found: StoredValue | undefined;
@@ -17,10 +20,10 @@ export interface Obstacle {
  * message at the leader. The expectation, not the server's window of ids, is what makes it happen at most once.
  */
 export class KvWriter {
-  readonly #api: KvApi;
+  readonly #api: WriteApi;
   readonly #options: KvWriterOptions;
 
-  constructor(api: KvApi, options: KvWriterOptions) {
+  constructor(api: WriteApi, options: KvWriterOptions) {
     this.#api = api;
     this.#options = options;
   }

@@ -161,6 +161,14 @@ describe('metadata in NATS beside others', () => {
     expect(keys).toEqual(['lease.a=2Eb']);
   });
 
+  it('refuses a document that is larger than the server takes', async () => {
+    await using driver = await openKv(shared);
+    await expect(driver.store.create('a', new Uint8Array(1024 * 1024))).rejects.toMatchObject({
+      code: 'REQUEST_TOO_LARGE',
+    });
+    expect(await driver.store.get('a')).toBeUndefined();
+  });
+
   it('sees what such a tool writes and purges', async () => {
     await using driver = await openKv(shared);
     const { store, link, bucket } = driver;
