@@ -1,13 +1,13 @@
 import { TroughError } from '../errors.ts';
 import { translateOriginalRules } from '../model/lambda-rules.ts';
-import { type Findings, type Given } from './origin.ts';
+import { type Findings, give, type Given } from './origin.ts';
 import { type SettingKey } from './schema.ts';
 
-/** What becomes of a key of the original: a setting of ours, several of them, or nothing, with the reason. */
+/** What becomes of a key of the original: a setting of ours, nothing, with the reason, or what it is depends on the rest of the file. */
 type Fate =
   | { readonly to: SettingKey; readonly as?: (raw: unknown) => unknown }
   | { readonly why: string }
-  | { readonly by: (given: Given, findings: Findings, rules: LegacyRules) => void };
+  | { readonly later: keyof LegacyLater };
 
 const seconds = (raw: unknown): unknown => (typeof raw === 'number' ? `${String(raw)}s` : raw);
 const bytes = (raw: unknown): unknown => (typeof raw === 'number' || typeof raw === 'bigint' ? `${String(raw)}B` : raw);
@@ -24,22 +24,9 @@ const FATES: Readonly<Record<string, Fate>> = {
   COPY_THREAD_POOL_SIZE: { to: 'copyParallel' },
   LOG_LEVEL: { to: 'logLevel' },
   EXTERNAL_IP: { to: 'advertise' },
-  HOSTNAME: {
-    by: (given, { given: taken }) => {
-      if (!taken.has('node')) taken.set('node', given);
-      if (!taken.has('advertise')) taken.set('advertise', given);
-    },
-  },
-  MINIMUM_ASSIGNMENTS: {
-    by: (given, _findings, rules) => {
-      rules.copies = given;
-    },
-  },
-  COLD_STORE_SEGMENT: {
-    by: (given, _findings, rules) => {
-      rules.cold = given;
-    },
-  },
+  HOSTNAME: { later: 'hostname' },
+  MINIMUM_ASSIGNMENTS: { later: 'copies' },
+  COLD_STORE_SEGMENT: { later: 'cold' },
   MAXIMUM_ASSIGNMENTS: { why: 'a segment has exactly as many copies as copies and rules say' },
   RETHINKDB_HOSTS: { why: 'metadata is kept in NATS; name the servers with nats' },
   HDFS_PATH: { why: NO_HDFS },
@@ -53,8 +40,10 @@ const FATES: Readonly<Record<string, Fate>> = {
   SENTRY_DSN: { why: 'errors are log lines on stderr and counters at /metrics' },
 };
 
-/** The two settings of the original that may be Python functions; they become one list of rules. */
-export interface LegacyRules {
+/** What can only be translated when the whole file is known. */
+export interface LegacyLater {
+  hostname?: Given;
+  /** This and `cold` may be Python functions, and become one list of rules. */
   copies?: Given;
   cold?: Given;
 }
@@ -65,16 +54,23 @@ export function isLegacyKey(key: string): boolean {
 }
 
 /** Puts what the original's key means here among what was given. */
-export function translateLegacy(key: string, given: Given, rules: LegacyRules, findings: Findings): void {
+export function translateLegacy(key: string, given: Given, later: LegacyLater, findings: Findings): void {
   const fate = FATES[key];
   if (fate === undefined || given.raw === null || given.raw === undefined) return;
   if ('why' in fate) findings.warnings.push(`${given.origin.place} has no meaning here: ${fate.why}`);
-  else if ('by' in fate) fate.by(given, findings, rules);
-  else findings.given.set(fate.to, { raw: fate.as?.(given.raw) ?? given.raw, origin: given.origin });
+  else if ('later' in fate) later[fate.later] = given;
+  else give(fate.to, { raw: fate.as?.(given.raw) ?? given.raw, origin: given.origin }, findings);
 }
 
-/** MINIMUM_ASSIGNMENTS and COLD_STORE_SEGMENT as `copies` and `rules`, which must not be given as well. */
-export function giveLegacyRules({ copies, cold }: LegacyRules, findings: Findings): void {
+/** The end of a file: HOSTNAME as `node`, and as `advertise` unless that is known; the two others as `copies` and `rules`. */
+export function finishLegacy(later: LegacyLater, findings: Findings): void {
+  const { hostname } = later;
+  if (hostname !== undefined) give('node', hostname, findings);
+  if (hostname !== undefined && !findings.given.has('advertise')) give('advertise', hostname, findings);
+  finishRules(later, findings);
+}
+
+function finishRules({ copies, cold }: LegacyLater, findings: Findings): void {
   const origin = (cold ?? copies)?.origin;
   if (origin === undefined) return;
   try {
@@ -92,9 +88,3 @@ export function giveLegacyRules({ copies, cold }: LegacyRules, findings: Finding
 
 /** Stands for "the original's file says nothing of it". */
 const ABSENT = 0;
-
-function give(key: SettingKey, given: Given, findings: Findings): void {
-  const other = findings.given.get(key);
-  if (other === undefined) findings.given.set(key, given);
-  else findings.problems.push(`${other.origin.place} and ${given.origin.place} say the same thing: keep one of them`);
-}

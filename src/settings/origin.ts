@@ -17,3 +17,10 @@ export interface Findings {
   readonly problems: string[];
   readonly warnings: string[];
 }
+
+/** Takes one value of a settings file; a second one for the same setting is a problem. */
+export function give(key: string, given: Given, findings: Findings): void {
+  const other = findings.given.get(key);
+  if (other === undefined) findings.given.set(key, given);
+  else findings.problems.push(`${other.origin.place} and ${given.origin.place} say the same thing: keep one of them`);
+}
