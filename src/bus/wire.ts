@@ -36,8 +36,11 @@ export interface Wire {
 /** How long things take: `Clock.after` fits. The returned function cancels. */
 export type After = (delayMs: number, run: () => void) => () => void;
 
+/** A timer takes no longer delay than this; beyond it Node would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export const systemAfter: After = (delayMs, run) => {
-  const timer = setTimeout(run, delayMs);
+  const timer = setTimeout(run, Math.min(delayMs, LONGEST_MS));
   return () => {
     clearTimeout(timer);
   };

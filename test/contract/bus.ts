@@ -109,6 +109,17 @@ export function busContract(name: string, open: () => Promise<BusDriver>): void 
       expect(await codeOf(b.request('header', bytes(''), patience))).toBe('REQUEST_INVALID');
     });
 
+    it('waits for ever when the deadline is without end', async () => {
+      await using driver = await open();
+      const [a, b] = driver.buses;
+      a.answer({ subject: 'q' }, async ({ body }) => {
+        await a.flush();
+        return { headers: {}, body };
+      });
+      await a.flush();
+      expect(text(await bodyOf(await b.request('q', bytes('x'), { deadlineMs: Infinity })))).toBe('x');
+    });
+
     it('says at once that nobody answers', async () => {
       await using driver = await open();
       const [, b] = driver.buses;
