@@ -1,6 +1,5 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
 import { RequestRunner } from './child-transaction.ts';
@@ -17,13 +16,13 @@ export function checkSchema(sql: string): void {
   }
 }
 
-/** Makes the file from the schema under a temporary name, then renames it: a half-made file is never seen. */
-export function buildFile(file: string, sql: string): void {
+/** Makes the file from the schema under a temporary name beside it, then renames it: a half-made file is never seen. */
+export function buildFile(file: string, temporary: string, sql: string): void {
   if (existsSync(file)) return;
   const directory = dirname(file);
-  mkdirSync(directory, { recursive: true });
-  const temporary = join(directory, `.${basename(file)}.${randomBytes(6).toString('hex')}.new`);
   try {
+    mkdirSync(directory, { recursive: true });
+    removeTemporary(temporary);
     closeSync(openSync(temporary, 'wx'));
     const db = openDatabase(temporary, { readonly: false, busyMs: 0 });
     try {
@@ -35,10 +34,14 @@ export function buildFile(file: string, sql: string): void {
     renameSync(temporary, file);
     sync(directory);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    rmSync(`${temporary}-journal`, { force: true });
+    removeTemporary(temporary);
     throw fileError(error);
   }
+}
+
+function removeTemporary(temporary: string): void {
+  rmSync(temporary, { force: true });
+  rmSync(`${temporary}-journal`, { force: true });
 }
 
 /** SEGMENT_DAMAGED with the first finding. */
@@ -59,7 +62,7 @@ export function finishSnapshot(file: string): { sizeBytes: number } {
 }
 
 /** The last error of the file system, in our words. */
-export function fileError(thrown: unknown): TroughError {
+function fileError(thrown: unknown): TroughError {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new TroughError('DISK_FULL', 'no space left on the device', {}, thrown);

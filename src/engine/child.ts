@@ -65,8 +65,8 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       checkSchema(sql);
       return null;
     },
-    buildFile: ({ file, sql }) => {
-      buildFile(file, sql);
+    buildFile: ({ file, temporary, sql }) => {
+      buildFile(file, temporary, sql);
       return null;
     },
     verify: ({ file }) => {

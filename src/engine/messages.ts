@@ -31,7 +31,7 @@ export type WireOutcome =
 export interface Services {
   checkSchema: { args: { sql: string }; answer: null };
   /** Makes the file when it is absent. */
-  buildFile: { args: { file: string; sql: string }; answer: null };
+  buildFile: { args: { file: string; temporary: string; sql: string }; answer: null };
   verify: { args: { file: string }; answer: null };
   /** Makes a fresh copy a plain file: no WAL, checked, synced. */
   finishSnapshot: { args: { file: string }; answer: { sizeBytes: number } };

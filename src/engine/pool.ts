@@ -1,5 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TroughError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -71,7 +73,7 @@ export class ProcessEngine implements Engine {
   async openWriter({ segment, file, schemaSql }: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
     this.#refuseWhenStopping();
     if (schemaSql !== undefined && !(await exists(file))) {
-      await this.#runSchema({ file, sql: schemaSql }, signal);
+      await this.#buildFile(file, schemaSql, signal);
     }
     const writer = this.#writerOf(segment);
     const opening = writer.call('openWriter', { file });
@@ -92,7 +94,7 @@ export class ProcessEngine implements Engine {
 
   async checkSchema(sql: string, signal?: AbortSignal): Promise<void> {
     this.#refuseWhenStopping();
-    await this.#runSchema({ sql }, signal);
+    await this.#runSchema((options) => this.#schemas.call('checkSchema', { sql }, options), signal);
   }
 
   async verify(file: string, signal?: AbortSignal): Promise<void> {
@@ -138,21 +140,26 @@ export class ProcessEngine implements Engine {
     return writer;
   }
 
-  /** A schema that does not end is an invalid one, not a slow one. */
-  async #runSchema(args: { file: string; sql: string } | { sql: string }, signal?: AbortSignal): Promise<void> {
-    const options: ServiceCallOptions = { deadlineMs: this.#schemaDeadlineMs, signal, isRepeatable: true };
+  /** What a child that was killed has left is removed here. */
+  async #buildFile(file: string, sql: string, signal?: AbortSignal): Promise<void> {
+    const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.new`);
     try {
-      if ('file' in args) await this.#schemas.call('buildFile', args, options);
-      else await this.#schemas.call('checkSchema', args, options);
+      await this.#runSchema((options) => this.#schemas.call('buildFile', { file, temporary, sql }, options), signal);
+    } catch (error) {
+      await Promise.all([temporary, `${temporary}-journal`].map((path) => rm(path, { force: true })));
+      throw error;
+    }
+  }
+
+  /** A schema that does not end is an invalid one, not a slow one. */
+  async #runSchema(run: (options: ServiceCallOptions) => Promise<null>, signal?: AbortSignal): Promise<void> {
+    try {
+      await run({ deadlineMs: this.#schemaDeadlineMs, signal, isRepeatable: true });
     } catch (thrown) {
       const error = TroughError.from(thrown);
       if (error.code !== 'ENGINE_DEADLINE') throw error;
-      throw new TroughError(
-        'SCHEMA_INVALID',
-        `the schema ran longer than ${String(this.#schemaDeadlineMs)} ms`,
-        error.context,
-        error,
-      );
+      const message = `the schema ran longer than ${String(this.#schemaDeadlineMs)} ms`;
+      throw new TroughError('SCHEMA_INVALID', message, error.context, error);
     }
   }
 

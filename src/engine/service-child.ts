@@ -22,6 +22,7 @@ interface Pending {
   readonly options: ServiceCallOptions;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: TroughError) => void;
+  onAbort: (() => void) | undefined;
   attempts: number;
 }
 
@@ -71,21 +72,22 @@ export class ServiceChild {
     if (this.#isStopped) return Promise.reject(new TroughError('ENGINE_STOPPED', 'the engine was stopped'));
     if (signal?.aborted === true) return Promise.reject(cancelled());
     const message: ServiceMessage = { name, args };
-    const answer = new Promise<unknown>((resolve, reject) => {
-      const pending = {
-        id: this.#nextId(),
-        message: JSON.stringify(message),
-        name,
-        options,
-        resolve,
-        reject,
-        attempts: 0,
-      };
-      signal?.addEventListener('abort', () => {
-        this.#cancel(pending);
-      });
-      this.#send(pending);
-    });
+    const { promise: answer, resolve, reject } = Promise.withResolvers<unknown>();
+    const pending: Pending = {
+      id: this.#nextId(),
+      message: JSON.stringify(message),
+      name,
+      options,
+      resolve,
+      reject,
+      onAbort: undefined,
+      attempts: 0,
+    };
+    pending.onAbort = () => {
+      this.#cancel(pending);
+    };
+    signal?.addEventListener('abort', pending.onAbort, { once: true });
+    this.#send(pending);
     return answer as Promise<Services[Name]['answer']>;
   }
 
@@ -149,6 +151,7 @@ export class ServiceChild {
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.id);
+    stopListening(pending);
     if (this.#order[0] !== pending) {
       this.#order = this.#order.filter((other) => other !== pending);
       return;
@@ -204,7 +207,10 @@ export class ServiceChild {
     this.restarts += 1;
     for (const pending of this.#takeAll()) {
       if (pending.options.isRepeatable === true && pending.attempts < 2) this.#send(pending);
-      else pending.reject(cause);
+      else {
+        stopListening(pending);
+        pending.reject(cause);
+      }
     }
     if (this.#pending.size === 0) this.#whenIdle?.();
   }
@@ -215,6 +221,10 @@ export class ServiceChild {
     this.#order = [];
     return all;
   }
+}
+
+function stopListening({ options, onAbort }: Pending): void {
+  if (onAbort !== undefined) options.signal?.removeEventListener('abort', onAbort);
 }
 
 function cancelled(): TroughError {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type WriteOutcome, type WriteRequest, type WriteSession } from '../../../src/engine/engine.ts';
@@ -56,7 +57,16 @@ test('a schema that fails leaves no file', async () => {
     code: 'SCHEMA_INVALID',
     message: 'near "create": syntax error',
   });
-  expect(readdirSync(at.fileOf('failed').replace('.sqlite', ''))).toEqual([]);
+  expect(readdirSync(dirname(file))).toEqual([]);
+});
+
+test('a schema without end is stopped, and leaves nothing either', async () => {
+  const file = at.fileOf('endless/x');
+  const schemaSql = `create table t (a, b); insert into t ${numbers(100_000, 100)}; insert into t select *, 1 from (${ENDLESS})`;
+  await expect(at.engine.openWriter({ segment: 'x', file, schemaSql })).rejects.toMatchObject({
+    code: 'SCHEMA_INVALID',
+  });
+  expect(readdirSync(dirname(file))).toEqual([]);
 });
 
 test('what is not committed is not seen, and rollback undoes it', async () => {
