@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
-import { parseQuery } from '../model/sql-rules.ts';
+import { NOT_ONE_SELECT, parseQuery } from '../model/sql-rules.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { type RowFormat } from '../model/sql-types.ts';
 import { openDatabase, sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
@@ -95,7 +95,7 @@ export class Connection {
   #prepare(sql: string): PreparedQuery {
     const parsed = parseQuery(sql);
     const statement = this.#db.prepare<unknown[], never>(sql);
-    if (!statement.reader || !statement.readonly) throw new TroughError('SQL_REFUSED', 'the query does not only read');
+    if (!statement.reader || !statement.readonly) throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
     return new PreparedQuery(statement.raw(), parsed);
   }
 
