@@ -43,7 +43,14 @@ export const Assign = z.object({
 export type Assign = z.infer<typeof Assign>;
 
 /** `trough.node.<node>.open`: the leader has granted the lease named here; the node opens the segment. */
-export const OpenRequest = z.object({ segment: z.string(), epoch: z.int(), schemaSql: z.string() });
+export const OpenRequest = z.object({
+  segment: z.string(),
+  epoch: z.int(),
+  /** Makes the segment when there is no base. */
+  schemaSql: z.string(),
+  /** Cold storage has a file of it to start from. */
+  hasBase: z.boolean(),
+});
 export const OpenAnswer = z.object({ sizeBytes: z.number(), created: z.boolean() });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 export type OpenAnswer = z.infer<typeof OpenAnswer>;

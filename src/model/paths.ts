@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { slotName, slotOf } from './slot.ts';
-import { toToken } from './token.ts';
 
 /** Where a node keeps what, under its data directory. The slot directories keep each one small enough for millions of files. */
 export interface DataPaths {
@@ -35,8 +34,8 @@ export function dataPaths(root: string): DataPaths {
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
     tmpDir,
-    temporary: (segment, label) => join(tmpDir, `${toToken(segment)}.${label}.sqlite`),
-    lost: (segment, label) => join(lostDir, `${toToken(segment)}.${label}.sqlite`),
+    temporary: (segment, label) => join(tmpDir, `${segment}.${label}.sqlite`),
+    lost: (segment, label) => join(lostDir, `${segment}.${label}.sqlite`),
     lostDir,
     catalogue: join(root, 'catalogue.sqlite'),
     inventory: join(root, 'inventory.sqlite'),

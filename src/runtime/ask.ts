@@ -6,7 +6,7 @@ export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export type Reply<T> = (result: Result<T>) => void;
 
 /** Sends a request to an actor; the promise is its reply. MAILBOX_FULL when the actor cannot take one more. The caller owns the deadline. */
-export function ask<T, Message>(actor: ActorRef<Message>, make: (reply: Reply<T>) => Message): Promise<T> {
+export function ask<T, const Message>(actor: ActorRef<Message>, make: (reply: Reply<T>) => Message): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const sent = actor.send(
       make((result) => {

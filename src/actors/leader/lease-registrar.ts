@@ -131,11 +131,12 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
         { segment: id },
       );
     }
-    const schemaSql = await this.#schemaSql(id, lease, schema);
+    const hasBase = await this.#hasBase(id, lease);
+    const schemaSql = await this.#schemaSql(schema, hasBase);
     const node = emptiestWriter(this.#deps.view, this.#granting);
     this.#granting.set(node.document.node, (this.#granting.get(node.document.node) ?? 0) + 1);
     try {
-      return await this.#grant(id, lease, node, schema, schemaSql);
+      return await this.#grant(id, lease, node, { schema, schemaSql, hasBase });
     } finally {
       this.#granting.set(node.document.node, (this.#granting.get(node.document.node) ?? 1) - 1);
     }
@@ -152,6 +153,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       segment: id,
       epoch: lease.document.epoch,
       schemaSql,
+      hasBase: lease.document.version !== null,
     });
     return {
       segment: id,
@@ -163,12 +165,25 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     };
   }
 
-  /** The SQL that makes the segment. A segment that is in cold storage already needs none: the schema is then only echoed, as ever. */
-  async #schemaSql(id: SegmentId, lease: Lease, schema: string): Promise<string> {
+  /** Whether the segment goes on from a file in cold storage. COLD_MISSING when what was published is not there any more. */
+  async #hasBase(id: SegmentId, lease: Lease): Promise<boolean> {
+    if (lease?.document.state === 'shredded') return false;
+    if ((await this.#deps.cold.stat(id)) !== undefined) return true;
+    if ((lease?.document.version ?? null) === null) return false;
+    throw new TroughError(
+      'COLD_MISSING',
+      `'${id}' was published but is gone from cold storage; put its file back, or shred it`,
+      {
+        segment: id,
+      },
+    );
+  }
+
+  /** The SQL that makes the segment. One that has a base needs none: the schema is then only echoed, as ever. */
+  async #schemaSql(schema: string, hasBase: boolean): Promise<string> {
     const document = await readSchema(this.#deps, schema);
     if (document !== undefined) return document.sql;
-    const shredded = lease?.document.state === 'shredded';
-    if (!shredded && (await this.#deps.cold.stat(id)) !== undefined) return '';
+    if (hasBase) return '';
     throw new TroughError('SCHEMA_UNKNOWN', `there is no schema '${schema}'; register it first`, { schema });
   }
 
@@ -176,13 +191,18 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     id: SegmentId,
     lease: Lease,
     node: NodeEntry,
-    schema: string,
-    schemaSql: string,
+    from: { readonly schema: string; readonly schemaSql: string; readonly hasBase: boolean },
   ): Promise<ProvisionAnswer> {
+    const { schema, schemaSql, hasBase } = from;
     const document = grantedLease(id, lease?.document, node.document, schema, this.#deps.clock.now());
     const revision = await this.#leases.write(document, lease?.revision);
     try {
-      const opened = await this.#deps.nodes.open(document.node, { segment: id, epoch: document.epoch, schemaSql });
+      const opened = await this.#deps.nodes.open(document.node, {
+        segment: id,
+        epoch: document.epoch,
+        schemaSql,
+        hasBase,
+      });
       await this.#deps.news.granted(id, schema);
       const { sizeBytes, created } = opened;
       return { segment: id, node: document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };

@@ -34,8 +34,9 @@ export class SegmentOpener {
   }
 
   /** For a lease that was granted now: whatever lies here under its name is from an older lease and is moved to lost+found. */
-  async prepareGranted(id: SegmentId, lease: LeaseDocument): Promise<Prepared> {
+  async prepareGranted(id: SegmentId, lease: LeaseDocument, hasBase: boolean): Promise<Prepared> {
     await this.#setAside(id, lease.epoch);
+    if (!hasBase) return { base: undefined, created: true };
     const base = await this.#fetchBase(id, lease);
     return { base, created: base === undefined };
   }

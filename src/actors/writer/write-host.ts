@@ -173,7 +173,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       const reopened = await this.#reopen(id);
       return { sizeBytes: reopened?.sizeBytes ?? 0, created: false };
     }
-    const prepared = await this.#opener.prepareGranted(id, document);
+    const prepared = await this.#opener.prepareGranted(id, document, request.hasBase);
     const hot = await this.#start(id, document, revision, prepared, request.schemaSql);
     return { sizeBytes: hot.sizeBytes, created: prepared.created };
   }
