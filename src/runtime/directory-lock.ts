@@ -204,6 +204,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full: make room, or choose another directory',
   EDQUOT: "this user's disk quota is used up: make room, or choose another directory",
   ENOTDIR: 'a part of its path is a file: choose another directory',
+  ENOENT: 'it cannot be created there: choose another directory',
   EEXIST: 'there is a file of that name: choose another directory',
   EIO: 'its disk reports an error: look at the system log',
 };
