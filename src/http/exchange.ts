@@ -133,9 +133,18 @@ export class Exchange {
     });
   }
 
-  /** For an answer that failed half-way: the client must not take it for complete. */
+  /**
+   * For an answer that failed half-way: what was written still leaves, then the connection ends without the end of the body, so that the
+   * client cannot take it for complete.
+   */
   cutOff(): void {
-    this.response.destroy();
+    const { response } = this;
+    if (response.socket === null) {
+      response.destroy();
+      return;
+    }
+    response.flushHeaders();
+    response.socket.destroySoon();
   }
 }
 

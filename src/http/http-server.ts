@@ -41,6 +41,9 @@ export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   /** Each connection, with the number of its exchanges that have not ended. */
   readonly #connections = new Map<Socket, number>();
+  #port = 0;
+  #inFlight = 0;
+  readonly #allEnded = Promise.withResolvers<undefined>();
   #stopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -67,7 +70,7 @@ export class HttpServer implements AsyncDisposable {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** Ends with a slash. */
@@ -84,6 +87,7 @@ export class HttpServer implements AsyncDisposable {
       });
       this.#server.listen({ host, port }, resolve);
     });
+    this.#port = (this.#server.address() as AddressInfo).port;
     this.#server.on('error', (error) => {
       this.#options.log.error({ err: error, port: this.#options.name }, 'a port failed');
     });
@@ -95,6 +99,7 @@ export class HttpServer implements AsyncDisposable {
     const begun = performance.now();
     const exchange = new Exchange(request, response, this.#options.bodyLimitBytes);
     metrics.begin(name);
+    this.#inFlight += 1;
     this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
     if (this.#stopping) response.shouldKeepAlive = false;
     response.once('close', () => {
@@ -116,7 +121,10 @@ export class HttpServer implements AsyncDisposable {
   #ended(socket: Socket): void {
     const others = (this.#connections.get(socket) ?? 1) - 1;
     if (!socket.destroyed) this.#connections.set(socket, others);
-    if (this.#stopping && others === 0) socket.destroySoon();
+    this.#inFlight -= 1;
+    if (!this.#stopping) return;
+    if (others === 0) socket.destroySoon();
+    if (this.#inFlight === 0) this.#allEnded.resolve(undefined);
   }
 
   /** Accepts nothing more, closes what is idle, waits for requests in flight within the grace, then cuts. */
@@ -137,6 +145,7 @@ export class HttpServer implements AsyncDisposable {
     const timer = setTimeout(() => {
       for (const socket of this.#connections.keys()) socket.destroy();
     }, this.#options.graceMs ?? GRACE_MS);
+    if (this.#inFlight > 0) await this.#allEnded.promise;
     await closed;
     clearTimeout(timer);
     this.#server.closeAllConnections();
