@@ -37,17 +37,18 @@ function objectWriter(
 ): RowWriter {
   const lastIndex = new Map<string, number>();
   columns.forEach((name, index) => lastIndex.set(name, index));
-  const parts = Array.from(lastIndex, ([name, index], place) => ({
-    index,
-    prefix: `${place === 0 ? '{' : ','}${text(name)}:`,
-  }));
+  // Two flat lists and an index: this loop is the hottest one of a child.
+  const indexes = [...lastIndex.values()];
+  const prefixes = Array.from(lastIndex.keys(), (name, place) => `${place === 0 ? '{' : ','}${text(name)}:`);
   const [between, after] = format === 'legacy' ? [',\n', '}'] : ['', '}\n'];
   return {
     head: '',
     encoding: format === 'legacy' ? 'latin1' : 'utf8',
     row(values, isFirst) {
       let out = isFirst ? '' : between;
-      for (const { index, prefix } of parts) out += prefix + value(values[index] ?? null);
+      for (let place = 0; place < prefixes.length; place += 1) {
+        out += (prefixes[place] as string) + value(values[indexes[place] as number] as SqlValue);
+      }
       return out + after;
     },
   };
@@ -76,7 +77,7 @@ function csvWriter(columns: readonly string[]): RowWriter {
 
 function legacyValue(value: SqlValue): string {
   if (typeof value === 'string') return asciiText(value);
-  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'bigint') return digits(value);
   if (value === null) return 'null';
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TroughError('SQL_FAILED', 'an infinite REAL has no form in JSON');
@@ -98,7 +99,7 @@ function jsonValue(bigints: Bigints): ValueWriter {
 
 function csvValue(value: SqlValue): string {
   if (typeof value === 'string') return csvText(value);
-  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'bigint') return digits(value);
   if (value === null) return '';
   if (typeof value === 'number') return Number.isFinite(value) ? realText(value) : '';
   return base64(value);
@@ -109,11 +110,15 @@ function csvText(text: string): string {
   return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-const LARGEST_EXACT = 9_007_199_254_740_991n;
+/** A number is written faster than a bigint. */
+function digits(value: bigint): string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? String(number) : value.toString();
+}
 
 function integerText(value: bigint, bigints: Bigints): string {
-  const isExact = value <= LARGEST_EXACT && value >= -LARGEST_EXACT;
-  return isExact || bigints === 'digits' ? value.toString() : `"${value.toString()}"`;
+  const isExact = bigints === 'digits' || Number.isSafeInteger(Number(value));
+  return isExact ? digits(value) : `"${value.toString()}"`;
 }
 
 /** The shortest digits that read back as the same number, with `.0` for an integral one: `1.0`, `-0.0`, `1e22`, `2.5e-7`. */
