@@ -87,7 +87,7 @@ export class Exchange {
         resolve(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, sizeBytes));
       });
       const leave = (): void => {
-        reject(new TroughError('ENGINE_CANCELLED', 'the client went away'));
+        if (!request.readableEnded) reject(new TroughError('ENGINE_CANCELLED', 'the client went away'));
       };
       request.once('error', leave);
       this.response.once('close', leave);
