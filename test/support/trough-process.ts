@@ -100,10 +100,14 @@ export async function descendants(pid: number): Promise<number[]> {
 }
 
 function launch(options: TroughOptions): { child: ChildProcess; log: () => string; ended: TroughRun['ended'] } {
+  const given = options.args ?? [];
+  const ports = ['read-port', 'write-port', 'sync-master-port', 'sync-local-port'];
+  // A nats-server of its own needs a port; with one that is given, naming a port is a contradiction.
+  if (!given.includes('--nats')) ports.push('nats-port');
   const args = [
-    ...['--read-port', '0', '--write-port', '0', '--sync-master-port', '0', '--sync-local-port', '0', '--nats-port', '0'],
+    ...ports.filter((name) => !given.includes(`--${name}`)).flatMap((name) => [`--${name}`, '0']),
     ...['--data', options.data, '--node', options.node ?? 'n1'],
-    ...(options.args ?? []),
+    ...given,
   ];
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -83,7 +83,8 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   async #stand(): Promise<void> {
     const seen = this.#deps.view.leader();
     const { node, session, url } = this.#deps.self;
-    const vacant = !seen?.document.held || seen.document.session === session;
+    // Our own name in it is that of an earlier run: this one holds the data directory and nobody else answers to the name.
+    const vacant = !seen?.document.held || seen.document.node === node;
     if (!vacant && seen.unchangedMs < TAKE_OVER_AFTER_MS) return;
     const document: LeaderDocument = { node, session, url, held: true, term: (seen?.document.term ?? 0) + 1, beat: 0 };
     const askedAt = this.#deps.clock.monotonic();

@@ -1,0 +1,61 @@
+import { type TroughRun } from './trough-process.ts';
+
+/** Small calls to a running trough, as a client would make them. Each fails loudly unless the answer is 2xx. */
+export async function provision({ ready }: TroughRun, segment: string): Promise<{ node: string; writeUrl: string }> {
+  const url = new URL(`v1/segments/${encodeURIComponent(segment)}/provision`, ready.urls.syncMaster);
+  return (await call(url, { method: 'POST' })) as { node: string; writeUrl: string };
+}
+
+export async function promote({ ready }: TroughRun, segment: string): Promise<{ version: number }> {
+  const url = new URL(`v1/segments/${encodeURIComponent(segment)}/promote`, ready.urls.syncMaster);
+  return (await call(url, { method: 'POST' })) as { version: number };
+}
+
+/** By the original's write port. */
+export async function writeTo(writeUrl: string, sql: string): Promise<void> {
+  const answer = await fetch(writeUrl, { method: 'POST', body: sql });
+  const text = await answer.text();
+  if (text !== 'OK\n') throw new Error(`${String(answer.status)} ${text}`);
+}
+
+/** By the original's read port: the rows. */
+export async function readFrom({ ready }: TroughRun, segment: string, sql: string): Promise<Record<string, unknown>[]> {
+  const answer = await fetch(`${ready.urls.read ?? ''}?segment=${encodeURIComponent(segment)}`, {
+    method: 'POST',
+    body: sql,
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${String(answer.status)} ${text}`);
+  return JSON.parse(text) as Record<string, unknown>[];
+}
+
+export interface SegmentDetail {
+  readonly version: number;
+  readonly nodes: readonly { readonly node: string; readonly serving: boolean; readonly state: string }[];
+}
+
+export async function segmentDetail({ ready }: TroughRun, segment: string): Promise<SegmentDetail> {
+  return (await call(new URL(`v1/segments/${encodeURIComponent(segment)}`, ready.urls.syncMaster))) as SegmentDetail;
+}
+
+export interface ClusterStatus {
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly state: string;
+    readonly copies: number;
+    readonly pending: number;
+    readonly leases: number;
+  }[];
+  readonly segments: { readonly hot: number; readonly cold: number; readonly writable: number };
+}
+
+export async function clusterStatus({ ready }: TroughRun): Promise<ClusterStatus> {
+  return (await call(new URL('v1/status', ready.urls.syncMaster))) as ClusterStatus;
+}
+
+async function call(url: URL, init: RequestInit = {}): Promise<unknown> {
+  const answer = await fetch(url, init);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${url.pathname}: ${String(answer.status)} ${text}`);
+  return JSON.parse(text);
+}
