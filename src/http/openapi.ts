@@ -12,7 +12,7 @@ export function openApiText(): string {
   return text;
 }
 
-export function openApiDocument(): JsonObject {
+function openApiDocument(): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const [operationId, route] of Object.entries<V1Route>(V1_ROUTES)) {
     const path = (paths[route.path] ??= {});
