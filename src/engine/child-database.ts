@@ -19,12 +19,7 @@ export function openDatabase(file: string, options: { readonly readonly: boolean
     // Python's sqlite3 leaves foreign keys off.
     db.exec('PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0');
     if (options.readonly) db.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
-    for (const { name, parameters, run } of SQL_FUNCTIONS) {
-      const guarded = guard(run);
-      // better-sqlite3 takes the number of arguments from the function's length.
-      Object.defineProperty(guarded, 'length', { value: parameters });
-      db.function(name, { deterministic: true, safeIntegers: true }, guarded);
-    }
+    for (const { name, run } of GUARDED_FUNCTIONS) db.function(name, { deterministic: true, safeIntegers: true }, run);
     return db;
   } catch (error) {
     db.close();
@@ -33,6 +28,12 @@ export function openDatabase(file: string, options: { readonly readonly: boolean
 }
 
 class UserFunctionError extends Error {}
+
+const GUARDED_FUNCTIONS = SQL_FUNCTIONS.map(({ name, parameters, run }) => ({
+  name,
+  // better-sqlite3 takes the number of arguments from the function's length.
+  run: Object.defineProperty(guard(run), 'length', { value: parameters }),
+}));
 
 function guard(run: (...values: readonly SqlValue[]) => SqlValue): (...values: SqlValue[]) => SqlValue {
   return (...values) => {

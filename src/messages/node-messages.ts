@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ManifestRow } from './control.ts';
+import { LeaseDocument } from './documents.ts';
 
 /** `trough.beat.<node>`, every 2 s. */
 export const Beat = z.object({
@@ -44,8 +45,9 @@ export type Assign = z.infer<typeof Assign>;
 
 /** `trough.node.<node>.open`: the leader has granted the lease named here; the node opens the segment. */
 export const OpenRequest = z.object({
-  segment: z.string(),
-  epoch: z.int(),
+  /** As it was granted, and its revision. What is old in it is found at the first compare-and-set. */
+  lease: LeaseDocument,
+  revision: z.number(),
   /** Makes the segment when there is no base. */
   schemaSql: z.string(),
   /** Cold storage has a file of it to start from. */

@@ -150,8 +150,8 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     if (away) throw this.#holderDown(id, lease.document.node);
     const schemaSql = this.#deps.view.schema(lease.document.schema)?.sql ?? '';
     const { sizeBytes } = await this.#deps.nodes.open(lease.document.node, {
-      segment: id,
-      epoch: lease.document.epoch,
+      lease: lease.document,
+      revision: lease.revision,
       schemaSql,
       hasBase: lease.document.version !== null,
     });
@@ -197,12 +197,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     const document = grantedLease(id, lease?.document, node.document, schema, this.#deps.clock.now());
     const revision = await this.#leases.write(document, lease?.revision);
     try {
-      const opened = await this.#deps.nodes.open(document.node, {
-        segment: id,
-        epoch: document.epoch,
-        schemaSql,
-        hasBase,
-      });
+      const opened = await this.#deps.nodes.open(document.node, { lease: document, revision, schemaSql, hasBase });
       await this.#deps.news.granted(id, schema);
       const { sizeBytes, created } = opened;
       return { segment: id, node: document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };

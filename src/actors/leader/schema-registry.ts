@@ -26,6 +26,7 @@ export interface SchemaRegistryDeps {
 export const DEFAULT_SCHEMA: SchemaDocument = { id: 'default', sql: '' };
 const MOST_ID_CHARACTERS = 200;
 const STORE_DEADLINE_MS = 10_000;
+const SEEN_POLL_MS = 2;
 
 /** The named scripts that new segments start from. A schema is run on an empty database before it is kept. */
 export class SchemaRegistry implements Actor<SchemaMessage> {
@@ -62,31 +63,47 @@ export class SchemaRegistry implements Actor<SchemaMessage> {
     if (id === '' || id.length > MOST_ID_CHARACTERS) {
       throw new TroughError('REQUEST_INVALID', `a schema id has 1 to ${String(MOST_ID_CHARACTERS)} characters`);
     }
-    const { store, clock, engine } = this.#deps;
-    await engine.checkSchema(sql);
+    await this.#deps.engine.checkSchema(sql);
+    const { created, revision } = await this.#write({ id, sql });
+    await this.#untilSeen(revision);
+    return created && id !== DEFAULT_SCHEMA.id;
+  }
+
+  async #write({ id, sql }: SchemaDocument): Promise<{ created: boolean; revision: number }> {
+    const { store, clock } = this.#deps;
+    const key = keys.schema(id);
     const value = encodeDocument({ id, sql });
     for (;;) {
       try {
         return await withDeadline(clock, STORE_DEADLINE_MS, async (signal) => {
-          const entry = await store.get(keys.schema(id), signal);
-          if (entry === undefined) await store.create(keys.schema(id), value, signal);
-          else await store.update(keys.schema(id), value, entry.revision, signal);
-          return entry === undefined && id !== DEFAULT_SCHEMA.id;
+          const entry = await store.get(key, signal);
+          if (entry === undefined) return { created: true, revision: await store.create(key, value, signal) };
+          return { created: false, revision: await store.update(key, value, entry.revision, signal) };
         });
       } catch (error) {
         if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
       }
     }
   }
+
+  /** A provision right after the answer uses what was put: it looks at the view, which is a moment behind the store. */
+  async #untilSeen(revision: number): Promise<void> {
+    const { view, clock } = this.#deps;
+    const until = clock.monotonic() + STORE_DEADLINE_MS;
+    while (view.revision < revision && clock.monotonic() < until) {
+      await new Promise<void>((resolve) => clock.after(SEEN_POLL_MS, resolve));
+    }
+  }
 }
 
-/** The schema as the store has it now; `default` is there without being written. */
+/** The schema; `default` is there without being written. One that the view does not have is looked for in the store. */
 export async function readSchema(
-  { store, clock }: { store: MetadataStore; clock: Clock },
+  { store, view, clock }: Pick<SchemaRegistryDeps, 'store' | 'view' | 'clock'>,
   id: string,
 ): Promise<SchemaDocument | undefined> {
+  const seen = view.schema(id) ?? (id === DEFAULT_SCHEMA.id ? DEFAULT_SCHEMA : undefined);
+  if (seen !== undefined) return seen;
   const key = keys.schema(id);
   const entry = await withDeadline(clock, STORE_DEADLINE_MS, (signal) => store.get(key, signal));
-  if (entry !== undefined) return decodeDocument(SchemaDocument, key, entry.value);
-  return id === DEFAULT_SCHEMA.id ? DEFAULT_SCHEMA : undefined;
+  return entry === undefined ? undefined : decodeDocument(SchemaDocument, key, entry.value);
 }

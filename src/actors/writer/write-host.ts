@@ -86,7 +86,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       case 'open':
         void replyWith(
           message.reply,
-          this.#inTurn(message.request.segment, (id) => this.#openGranted(id, message.request)),
+          this.#inTurn(message.request.lease.segment, (id) => this.#openGranted(id, message.request)),
         );
         return;
       case 'promote':
@@ -158,23 +158,22 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     return this.#deps.peers.write(lease.node, { ...call, onlyHere: true });
   }
 
-  async #openGranted(id: SegmentId, request: OpenRequest): Promise<OpenAnswer> {
+  async #openGranted(id: SegmentId, { lease, revision, schemaSql, hasBase }: OpenRequest): Promise<OpenAnswer> {
     const already = this.#open.get(id);
-    if (already !== undefined && already.lease.epoch >= request.epoch)
+    if (already !== undefined && already.lease.epoch >= lease.epoch)
       return { sizeBytes: already.sizeBytes, created: false };
     if (already !== undefined) await this.#drop(already);
-    const { document, revision } = await this.#readLease(id);
-    if (document.state !== 'held' || document.node !== this.#deps.self.node || document.epoch !== request.epoch) {
-      throw new TroughError('SEGMENT_NOT_WRITABLE', `the lease of '${id}' has changed since it was granted`, {
+    if (lease.state !== 'held' || lease.node !== this.#deps.self.node) {
+      throw new TroughError('SEGMENT_NOT_WRITABLE', `the lease of '${id}' was not granted to this node`, {
         segment: id,
       });
     }
-    if (document.session !== this.#deps.self.session) {
+    if (lease.session !== this.#deps.self.session) {
       const reopened = await this.#reopen(id);
       return { sizeBytes: reopened?.sizeBytes ?? 0, created: false };
     }
-    const prepared = await this.#opener.prepareGranted(id, document, request.hasBase);
-    const hot = await this.#start(id, document, revision, prepared, request.schemaSql);
+    const prepared = await this.#opener.prepareGranted(id, lease, hasBase);
+    const hot = await this.#start(id, lease, revision, prepared, schemaSql);
     return { sizeBytes: hot.sizeBytes, created: prepared.created };
   }
 

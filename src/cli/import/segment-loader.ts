@@ -103,8 +103,7 @@ export class SegmentLoader {
   async #begin(segment: string): Promise<Progress> {
     const { table, state } = this.#options;
     const now = await retry(this.#options.retry, async () => {
-      await table.open(segment);
-      return table.state(segment);
+      return (await table.open(segment)) ?? table.state(segment);
     });
     const past = state?.pastOf(segment);
     if (past === undefined) await state?.append({ segment, base: now.rows });

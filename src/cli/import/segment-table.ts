@@ -39,13 +39,16 @@ export class SegmentTable {
     this.#options = options;
   }
 
-  /** Makes the segment writable, with the table in it. */
-  async open(segment: string): Promise<void> {
+  /** Makes the segment writable, with the table in it; the table's state when that is known from it. */
+  async open(segment: string): Promise<TableState | undefined> {
     const { client, schema, createSql } = this.#options;
     const path = segmentPath(segment, '/provision');
     const call = { face: 'manager', method: 'POST', path, body: { schema }, timeoutMs: MANAGE_TIMEOUT_MS } as const;
     const { created } = await client.json(call, ProvisionAnswer);
-    if (!created && createSql !== undefined) await this.#write(segment, { script: createSql }, z.unknown());
+    if (createSql === undefined) return undefined;
+    if (created) return { rows: 0, mark: MARKS[0], value: 0 };
+    await this.#write(segment, { script: createSql }, z.unknown());
+    return undefined;
   }
 
   async state(segment: string): Promise<TableState> {

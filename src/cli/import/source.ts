@@ -91,17 +91,20 @@ export class Source {
   }
 }
 
-async function readHead(bytes: AsyncIterator<Uint8Array>): Promise<Buffer> {
+async function readHead(bytes: AsyncIterator<Uint8Array, void>): Promise<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < 2) {
-    const { done, value } = await bytes.next();
-    if (done === true) break;
-    head = Buffer.concat([head, value]);
+    const next = await bytes.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
   }
   return head;
 }
 
-async function* chain(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chain(
+  head: Uint8Array,
+  rest: AsyncIterator<Uint8Array, void>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   if (head.length > 0) yield head;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
