@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { TroughError } from '../errors.ts';
+import { parseExactJson } from '../model/exact-json.ts';
 import { type Exchange } from './exchange.ts';
 import { allParameters } from './query-string.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -8,34 +9,12 @@ import { decodeUtf8 } from './utf8.ts';
 export async function jsonBody<T>(exchange: Exchange, schema: z.ZodType<T>, whenEmpty?: object): Promise<T> {
   const text = decodeUtf8(await exchange.body());
   if (whenEmpty !== undefined && text.trim() === '') return check(schema, whenEmpty, 'the body');
-  return check(schema, parseJson(text), 'the body');
+  return check(schema, parseExactJson(text), 'the body');
 }
 
 /** The URL parameters, checked. REQUEST_INVALID. */
 export function parameters<T>(exchange: Exchange, schema: z.ZodType<T>): T {
   return check(schema, allParameters(exchange.query), 'the URL parameters');
-}
-
-interface ReviverContext {
-  readonly source?: string;
-}
-
-/** JSON in which integers beyond 2^53 become bigint instead of losing digits. REQUEST_INVALID. */
-export function parseJson(text: string): unknown {
-  try {
-    // Only such a long run of digits can be one; the reviver makes parsing several times slower.
-    if (!/\d{16}/.test(text)) return JSON.parse(text);
-    return JSON.parse(text, keepInteger as (key: string, value: unknown) => unknown);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TroughError('REQUEST_INVALID', `the body is not JSON: ${reason}`, {}, error);
-  }
-}
-
-function keepInteger(_key: string, value: unknown, context: ReviverContext): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
-  const { source } = context;
-  return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {

@@ -3,7 +3,7 @@ import { type Control } from '../messages/control.ts';
 import { parseSegmentId } from '../model/segment-id.ts';
 import { type Exchange } from './exchange.ts';
 import { sendPage } from './html-page.ts';
-import { parseJson } from './json-body.ts';
+import { parseExactJson } from '../model/exact-json.ts';
 import { legacyJson } from './legacy-json.ts';
 import { type LegacyRoute } from './legacy-router.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -53,7 +53,7 @@ async function provision(exchange: Exchange, control: Control): Promise<void> {
 }
 
 async function promote(exchange: Exchange, control: Control): Promise<void> {
-  const segment = parseSegmentId(textAt(parseJson(decodeUtf8(await exchange.body())), 'segment'));
+  const segment = parseSegmentId(textAt(parseExactJson(decodeUtf8(await exchange.body())), 'segment'));
   const { path } = await control.promote({ segment });
   exchange.send({ status: 200, type: 'application/json', body: legacyJson({ remote_path: path }) });
 }
@@ -72,7 +72,7 @@ async function shred(exchange: Exchange, id: string, control: Control): Promise<
 
 function tryJson(body: Buffer): { readonly value: unknown } | undefined {
   try {
-    return { value: parseJson(decodeUtf8(body)) };
+    return { value: parseExactJson(decodeUtf8(body)) };
   } catch {
     return undefined;
   }

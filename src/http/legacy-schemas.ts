@@ -2,7 +2,7 @@ import { TroughError } from '../errors.ts';
 import { type Control } from '../messages/control.ts';
 import { type Exchange } from './exchange.ts';
 import { sendPage } from './html-page.ts';
-import { parseJson } from './json-body.ts';
+import { parseExactJson } from '../model/exact-json.ts';
 import { legacyJson, pythonRepr } from './legacy-json.ts';
 import { type LegacyRoute } from './legacy-router.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -63,7 +63,7 @@ async function putDocument(exchange: Exchange, id: string, control: Control): Pr
   const body = await exchange.body();
   let input: unknown;
   try {
-    input = parseJson(decodeUtf8(body));
+    input = parseExactJson(decodeUtf8(body));
   } catch {
     refuse(exchange, 'input could not be parsed as json');
     return;

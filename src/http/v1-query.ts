@@ -1,12 +1,13 @@
 import { type TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
+import { queryDocumentHead, queryDocumentTail } from '../messages/answer-documents.ts';
 import { type AnswerFormat, QueryBody, QueryParameters } from '../messages/http-api.ts';
 import { type Read, type ReadAnswer } from '../messages/reading.ts';
+import { toSqlParams } from '../messages/sql-params.ts';
 import { type RowFormat } from '../model/sql-types.ts';
 import { type Dressing, sendRows } from './answer-stream.ts';
 import { type Exchange } from './exchange.ts';
 import { jsonBody, parameters } from './json-body.ts';
-import { toSqlParams } from './sql-params.ts';
 import { type V1Handler } from './v1-router.ts';
 
 const ROW_FORMAT: Readonly<Record<AnswerFormat, RowFormat>> = { json: 'rows', ndjson: 'ndjson', csv: 'csv' };
@@ -48,9 +49,8 @@ function dress(format: AnswerFormat, segment: string, answer: ReadAnswer): Dress
     case 'json':
       return {
         type: 'application/json',
-        before: `{"columns":${JSON.stringify(answer.columns)},"rows":[`,
-        after: () =>
-          `],${JSON.stringify({ segment, version, node, truncated: answer.summary().truncated }).slice(1)}\n`,
+        before: queryDocumentHead(answer),
+        after: () => queryDocumentTail(answer, segment),
         compress: true,
       };
     case 'ndjson':

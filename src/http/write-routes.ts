@@ -1,14 +1,14 @@
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { WriteBody } from '../messages/http-api.ts';
-import { type Write, type WriteAnswer } from '../messages/writing.ts';
+import { type Write } from '../messages/writing.ts';
+import { toWriteRequest } from '../messages/write-wire.ts';
+import { formatExactJson } from '../model/exact-json.ts';
 import { type SegmentId } from '../model/segment-id.ts';
-import { type WriteRequest } from '../model/sql-types.ts';
 import { type Exchange, type HttpHandler } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { jsonBody } from './json-body.ts';
 import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
-import { toSqlParams } from './sql-params.ts';
 import { decodeUtf8 } from './utf8.ts';
 import { type V1Handler, V1Router } from './v1-router.ts';
 
@@ -56,21 +56,16 @@ function legacyMessage(error: TroughError, segment: SegmentId, node: string): st
 function writeRoute({ write }: WriteRoutesOptions): V1Handler {
   return async (exchange, segment) => {
     const body = await jsonBody(exchange, WriteBody);
-    const answer = await write({ segment, request: toRequest(body), deadlineMs: body.deadlineMs, onlyHere: false });
-    exchange.send({ status: 200, type: 'application/json', body: replyText(answer, body.requestId) });
+    const answer = await write({
+      segment,
+      request: toWriteRequest(body),
+      deadlineMs: body.deadlineMs,
+      onlyHere: false,
+    });
+    exchange.send({
+      status: 200,
+      type: 'application/json',
+      body: `${formatExactJson({ ...answer, requestId: body.requestId })}\n`,
+    });
   };
-}
-
-function toRequest(body: WriteBody): WriteRequest {
-  if ('script' in body) return { kind: 'script', sql: body.script };
-  const statements = body.statements.map(({ sql, params }) => ({ sql, params: toSqlParams(params) }));
-  return { kind: 'statements', statements };
-}
-
-/** By hand: JSON.stringify has no words for a bigint. */
-function replyText({ results, sequence, node }: WriteAnswer, requestId: string | undefined): string {
-  const rows = results.map(
-    ({ changes, lastInsertRowid }) => `{"changes":${String(changes)},"lastInsertRowid":${lastInsertRowid.toString()}}`,
-  );
-  return `{"results":[${rows.join(',')}],${JSON.stringify({ sequence, node, requestId }).slice(1)}\n`;
 }

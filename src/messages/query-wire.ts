@@ -31,18 +31,18 @@ export function decodeQuery(segment: SegmentId, body: Uint8Array): ReadRequest {
   const common = { segment, bigints: 'digits', hops: 0 } as const;
   if (!text.trimStart().startsWith('{')) return { ...common, sql: text, format: 'legacy', consistency: 'strong' };
   const { params, ...rest } = checkShape(QueryMessage, parseExactJson(text), 'a query');
-  return { ...common, ...rest, format: 'rows', params: params === undefined ? undefined : toSqlParams(params) };
+  return { ...common, ...rest, format: 'rows', params: toSqlParams(params) };
 }
 
 /** A read that another node handed on. */
 export function decodeHandedOn(segment: SegmentId, body: Uint8Array): ReadRequest {
   const { params, ...rest } = checkShape(HandedOn, parseExactJson(decodeText(body)), 'a query');
-  return { segment, ...rest, params: params === undefined ? undefined : toSqlParams(params) };
+  return { segment, ...rest, params: toSqlParams(params) };
 }
 
 /** The subject names the segment. */
 export function encodeHandedOn({ params, ...rest }: ReadRequest): Uint8Array {
-  const message = { ...rest, segment: undefined, params: params === undefined ? undefined : fromSqlParams(params) };
+  const message = { ...rest, segment: undefined, params: fromSqlParams(params) };
   return Buffer.from(formatExactJson(message), 'utf8');
 }
 

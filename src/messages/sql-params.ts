@@ -2,7 +2,8 @@ import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
 import { type Params, type ParamValue } from './http-api.ts';
 
 /** Parameters as JSON has them, and as the engine takes them: `{"base64"}` is a BLOB, a boolean 0 or 1. */
-export function toSqlParams(params: Params): SqlParams {
+export function toSqlParams(params: Params | undefined): SqlParams | undefined {
+  if (params === undefined) return undefined;
   if (Array.isArray(params)) return params.map(toSqlValue);
   return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, toSqlValue(value)]));
 }
@@ -13,7 +14,8 @@ function toSqlValue(value: ParamValue): SqlValue {
   return value;
 }
 
-export function fromSqlParams(params: SqlParams): Params {
+export function fromSqlParams(params: SqlParams | undefined): Params | undefined {
+  if (params === undefined) return undefined;
   if (isPositional(params)) return params.map(fromSqlValue);
   return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, fromSqlValue(value)]));
 }

@@ -1,47 +1,31 @@
 import { z } from 'zod';
-import { TroughError } from '../errors.ts';
 import { formatExactJson, parseExactJson } from '../model/exact-json.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 import { type WriteRequest } from '../model/sql-types.ts';
 import { checkShape, decodeText } from './decode.ts';
-import { Params } from './http-api.ts';
+import { WriteBody } from './http-api.ts';
 import { fromSqlParams, toSqlParams } from './sql-params.ts';
 import { type WriteAnswer, type WriteCall } from './writing.ts';
 
-/** A write as it goes over the bus: a script as text, or an object with statements or a script. */
-const WriteMessage = z.object({
-  script: z.string().optional(),
-  statements: z
-    .array(z.object({ sql: z.string(), params: Params.optional() }))
-    .min(1)
-    .optional(),
-  deadlineMs: z.number().positive().optional(),
-});
 const WriteReplyMessage = z.object({
   node: z.string(),
   sequence: z.number(),
   results: z.array(z.object({ changes: z.number(), lastInsertRowid: z.union([z.number(), z.bigint()]) })),
 });
 
-/** REQUEST_INVALID says what is wrong. `handedOn`: it came from another node and goes no further. */
+/** A script as text, or an object as `/v1` takes it. REQUEST_INVALID says what is wrong. `handedOn`: it came from another node and goes no further. */
 export function decodeWrite(segment: SegmentId, body: Uint8Array, handedOn: boolean): WriteCall {
   const text = decodeText(body);
   if (!text.trimStart().startsWith('{')) return { segment, request: { kind: 'script', sql: text }, onlyHere: handedOn };
-  const message = checkShape(WriteMessage, parseExactJson(text), 'a write');
-  return { segment, request: requestOf(message), deadlineMs: message.deadlineMs, onlyHere: handedOn };
+  const write = checkShape(WriteBody, parseExactJson(text), 'a write');
+  return { segment, request: toWriteRequest(write), deadlineMs: write.deadlineMs, onlyHere: handedOn };
 }
 
-function requestOf({ script, statements }: z.infer<typeof WriteMessage>): WriteRequest {
-  if (statements === undefined && script !== undefined) return { kind: 'script', sql: script };
-  if (statements === undefined || script !== undefined) {
-    throw new TroughError('REQUEST_INVALID', "a write has either 'statements' or a 'script'");
-  }
+export function toWriteRequest(body: WriteBody): WriteRequest {
+  if ('script' in body) return { kind: 'script', sql: body.script };
   return {
     kind: 'statements',
-    statements: statements.map(({ sql, params }) => ({
-      sql,
-      params: params === undefined ? undefined : toSqlParams(params),
-    })),
+    statements: body.statements.map(({ sql, params }) => ({ sql, params: toSqlParams(params) })),
   };
 }
 
@@ -52,7 +36,7 @@ export function encodeWrite({ request, deadlineMs }: WriteCall): Uint8Array {
       : {
           statements: request.statements.map(({ sql, params }) => ({
             sql,
-            params: params === undefined ? undefined : fromSqlParams(params),
+            params: fromSqlParams(params),
           })),
         };
   return Buffer.from(formatExactJson({ ...body, deadlineMs }), 'utf8');
