@@ -22,7 +22,7 @@ const code = await runCli({
   stdout: new Output(process.stdout),
   stderr: new Output(process.stderr),
   onSignal: (listener) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] satisfies StopSignal[]) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] satisfies StopSignal[]) {
       process.on(signal, () => {
         listener(signal);
       });

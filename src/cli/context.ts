@@ -2,7 +2,7 @@ import { type Clock } from '../runtime/clock.ts';
 import { type Host } from '../settings/host.ts';
 import { type Output } from './output.ts';
 
-export type StopSignal = 'SIGINT' | 'SIGTERM';
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /** All that the command line has of the process it runs in. */
 export interface CliContext {

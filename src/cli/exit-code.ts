@@ -2,7 +2,7 @@ import { unreachable, type TroughError } from '../errors.ts';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, missing: 3, busy: 4 } as const;
 /** As shells have it: 128 and the signal's number. */
-export const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+export const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export const EXIT_CODES_HELP = `Exit codes:
   0  done

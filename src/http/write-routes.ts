@@ -65,7 +65,7 @@ function writeRoute({ write }: WriteRoutesOptions): V1Handler {
     exchange.send({
       status: 200,
       type: 'application/json',
-      body: `${formatExactJson({ ...answer, requestId: body.requestId })}\n`,
+      body: `${formatExactJson({ results, sequence, node, requestId: body.requestId })}\n`,
     });
   };
 }
