@@ -56,12 +56,8 @@ function legacyMessage(error: TroughError, segment: SegmentId, node: string): st
 function writeRoute({ write }: WriteRoutesOptions): V1Handler {
   return async (exchange, segment) => {
     const body = await jsonBody(exchange, WriteBody);
-    const answer = await write({
-      segment,
-      request: toWriteRequest(body),
-      deadlineMs: body.deadlineMs,
-      onlyHere: false,
-    });
+    const call = { segment, request: toWriteRequest(body), deadlineMs: body.deadlineMs, onlyHere: false };
+    const { results, sequence, node } = await write(call);
     exchange.send({
       status: 200,
       type: 'application/json',
