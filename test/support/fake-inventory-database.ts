@@ -1,0 +1,34 @@
+import { type LocalDatabase, type SqlParams, type SqlValue } from '../../src/engine/engine.ts';
+import { FakeGate } from './fake-gate.ts';
+
+/** What the inventory asks of its database, over a map that outlives it: rows are what a restart would find. */
+export class FakeInventoryDatabase implements LocalDatabase {
+  readonly gate = new FakeGate();
+  readonly rows: Map<string, readonly SqlValue[]>;
+
+  constructor(rows = new Map<string, readonly SqlValue[]>()) {
+    this.rows = rows;
+  }
+
+  async run(statements: readonly { readonly sql: string; readonly params?: SqlParams }[]): Promise<void> {
+    await this.gate.pass('run');
+    for (const { sql, params } of statements) {
+      const values = params as readonly SqlValue[];
+      if (sql.startsWith('insert or replace into copies')) this.rows.set(String(values[0]), values);
+      else if (sql.startsWith('delete from copies')) this.rows.delete(String(values[0]));
+      else throw new Error(`not known to this fake: ${sql}`);
+    }
+  }
+
+  async all(sql: string): Promise<readonly (readonly SqlValue[])[]> {
+    await this.gate.pass('all');
+    if (!sql.startsWith('select id, version, size_bytes, sha256, verified_at from copies')) {
+      throw new Error(`not known to this fake: ${sql}`);
+    }
+    return Array.from(this.rows.values());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,118 @@
+import {
+  type SnapshotFile,
+  type StatementResult,
+  type WriteOutcome,
+  type WriteRequest,
+  type WriteSession,
+} from '../../src/engine/engine.ts';
+import { TroughError } from '../../src/errors.ts';
+import { type Clock } from '../../src/runtime/clock.ts';
+import { sha256Of } from './fake-cold-store.ts';
+import { type FakeDisk } from './fake-disk.ts';
+import { type FakeGate } from './fake-gate.ts';
+
+export interface FakeWriteSessionDeps {
+  readonly disk: FakeDisk;
+  readonly clock: Clock;
+  readonly gate: FakeGate;
+  readonly file: string;
+  /** The SQL of each group that was begun. */
+  readonly groups: string[][];
+}
+
+/**
+ * A database whose content is the SQL that was committed, a line each. SQL that starts with `bad` fails by itself, `endless` runs into the
+ * deadline and takes the child with it, `crash` takes the child at once, `crash at commit` only with the commit.
+ */
+export class FakeWriteSession implements WriteSession {
+  readonly sizeBytes: number;
+  readonly lost: Promise<void>;
+  readonly #deps: FakeWriteSessionDeps;
+  readonly #dies = Promise.withResolvers<undefined>();
+  #pending: string[] | undefined;
+  #state: 'open' | 'dead' | 'closed' = 'open';
+
+  constructor(deps: FakeWriteSessionDeps) {
+    this.#deps = deps;
+    this.sizeBytes = this.#content().length;
+    this.lost = this.#dies.promise;
+  }
+
+  async apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+    this.#check();
+    const { clock, gate, groups } = this.#deps;
+    const sql = requests.map(sqlOf);
+    groups.push(sql);
+    await gate.pass('apply');
+    this.#check();
+    if (sql.some((text) => text.startsWith('endless'))) {
+      await new Promise<void>((resolve) => clock.after(deadlineMs, resolve));
+      this.die();
+      throw new TroughError('ENGINE_DEADLINE', 'the write ran longer than it may');
+    }
+    if (sql.includes('crash')) this.#dieWith('the child died');
+    this.#pending = sql.filter((text) => !text.startsWith('bad'));
+    return sql.map(outcomeOf);
+  }
+
+  async commit(): Promise<void> {
+    this.#check();
+    await this.#deps.gate.pass('commit');
+    this.#check();
+    if (this.#pending?.includes('crash at commit') === true) this.#dieWith('the child died with its commit');
+    const lines = (this.#pending ?? []).map((line) => `${line}\n`).join('');
+    this.#deps.disk.files.set(this.#deps.file, this.#content() + lines);
+    this.#pending = undefined;
+  }
+
+  async rollback(): Promise<void> {
+    this.#check();
+    await this.#deps.gate.pass('rollback');
+    this.#pending = undefined;
+  }
+
+  async snapshot(to: string): Promise<SnapshotFile> {
+    this.#check();
+    const content = this.#content();
+    await this.#deps.gate.pass('snapshot');
+    this.#check();
+    this.#deps.disk.files.set(to, content);
+    return { sizeBytes: content.length, sha256: sha256Of(content) };
+  }
+
+  /** As when the process is killed from outside. */
+  die(): void {
+    if (this.#state === 'open') this.#state = 'dead';
+    this.#pending = undefined;
+    this.#dies.resolve(undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#deps.gate.pass('close');
+    if (this.#state === 'open') this.#state = 'closed';
+  }
+
+  #content(): string {
+    return this.#deps.disk.files.get(this.#deps.file) ?? '';
+  }
+
+  #check(): void {
+    if (this.#state === 'dead') throw new TroughError('ENGINE_CHILD_DIED', 'the process of this session died');
+    if (this.#state === 'closed') throw new TroughError('INTERNAL', 'the write session is closed');
+  }
+
+  #dieWith(why: string): never {
+    this.die();
+    throw new TroughError('ENGINE_CHILD_DIED', why);
+  }
+}
+
+function sqlOf(request: WriteRequest): string {
+  return request.kind === 'script' ? request.sql : request.statements.map(({ sql }) => sql).join('; ');
+}
+
+function outcomeOf(sql: string): WriteOutcome {
+  const results: StatementResult[] = [{ changes: 1, lastInsertRowid: 1n }];
+  if (!sql.startsWith('bad')) return { ok: true, results };
+  return { ok: false, error: { code: 'SQL_FAILED', message: `${sql} failed` } };
+}
