@@ -1,4 +1,4 @@
-import { type ColdFile, type ColdStore } from '../../cold/cold-store.ts';
+import { type ColdStore } from '../../cold/cold-store.ts';
 import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
@@ -14,14 +14,16 @@ import { type Published } from '../../messages/node-messages.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { slotOf } from '../../model/slot.ts';
-import { nextVersion } from '../../model/version.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
+import { type Clock } from '../../runtime/clock.ts';
+import { ColdScan, type FoundFile } from './cold-scan.ts';
 
 export const CATALOGUE_MIGRATIONS = [
   `create table segments (
      id text primary key, slot integer not null, tier text not null, copies integer not null, version integer not null,
-     size_bytes integer not null, sha256 text, schema text, modified_ms integer not null, vanished integer not null default 0
+     size_bytes integer not null, sha256 text, schema text, modified_ms integer not null, vanished integer not null default 0,
+     seen integer not null default 0
    ) without rowid;
    create index segments_by_slot on segments (slot, id)`,
 ];
@@ -64,6 +66,7 @@ export interface CatalogueChange {
 }
 
 export interface CatalogueDeps {
+  readonly clock: Clock;
   readonly database: LocalDatabase;
   readonly cold: ColdStore;
   readonly view: ClusterView;
@@ -72,7 +75,6 @@ export interface CatalogueDeps {
   readonly log: Log;
 }
 
-const BATCH = 500;
 const COLUMNS = 'id, slot, tier, version, size_bytes, sha256, schema';
 const UPSERT = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -84,17 +86,20 @@ export class Catalogue implements Actor<CatalogueMessage> {
   readonly name = 'catalogue';
   readonly #deps: CatalogueDeps;
   readonly #stopping = new AbortController();
+  readonly #scan: ColdScan;
   #scanning: Promise<void> | undefined;
-  #cursor: string | undefined;
 
   constructor(deps: CatalogueDeps) {
     this.#deps = deps;
+    this.#scan = new ColdScan({ ...deps, found: (files) => this.#found(files) });
   }
 
   async receive(message: CatalogueMessage): Promise<void> {
     switch (message.kind) {
       case 'scan':
-        this.#scanning ??= this.#scan();
+        this.#scanning ??= this.#scan.run(this.#stopping.signal).finally(() => {
+          this.#scanning = undefined;
+        });
         return;
       case 'granted':
         await replyWith(message.reply, this.#granted(message.segment, message.schema));
@@ -144,91 +149,20 @@ export class Catalogue implements Actor<CatalogueMessage> {
     this.#deps.emit({ kind: 'changed', rows: [{ id: segment, version, sizeBytes, sha256, copies, tier }] });
   }
 
-  async #scan(): Promise<void> {
-    const batch: ColdFile[] = [];
-    let found = 0;
-    try {
-      for await (const event of this.#deps.cold.list(this.#cursor, this.#stopping.signal)) {
-        if (event.kind === 'file') batch.push(event.file);
-        else if (event.kind === 'gone') await this.#vanished(event.id, event.path);
-        else if (event.kind === 'ignored')
-          this.#deps.log.debug({ path: event.path, why: event.why }, 'a file in cold storage is not a segment');
-        else this.#cursor = event.cursor;
-        if (batch.length >= BATCH) found += await this.#found(batch.splice(0));
-      }
-      found += await this.#found(batch);
-      if (found > 0) this.#deps.log.info({ segments: found }, 'new or changed segments in cold storage');
-    } catch (error) {
-      if (!this.#stopping.signal.aborted)
-        this.#deps.log.warn({ err: TroughError.from(error) }, 'cold storage could not be listed; tried again later');
-    } finally {
-      this.#scanning = undefined;
-    }
-  }
-
-  /** How many of the files are not what the catalogue says. */
-  async #found(files: readonly ColdFile[]): Promise<number> {
-    const known = await this.#known(files.map(({ id }) => id));
-    const rows: CatalogueChange['rows'][number][] = [];
-    const statements = [];
-    for (const file of files) {
-      const row = known.get(file.id);
-      if (row?.sizeBytes === file.sizeBytes && row.modifiedMs === file.modifiedMs && row.version > 0) continue;
-      const lease = this.#deps.view.lease(file.id)?.document;
-      if (lease?.state === 'shredded') continue;
-      const ours =
-        lease?.version !== null &&
-        lease?.version !== undefined &&
-        lease.version >= file.modifiedMs &&
-        lease.sizeBytes === file.sizeBytes;
-      const version =
-        ours && lease.version !== null ? lease.version : nextVersion(row?.version ?? null, file.modifiedMs);
-      const sha256 = ours ? lease.sha256 : null;
-      const { tier, copies } = this.#deps.rule(file.id);
-      rows.push({ id: file.id, version, sizeBytes: file.sizeBytes, sha256, copies, tier });
-      const params = [
-        file.id,
-        slotOf(file.id),
-        tier,
-        copies,
-        version,
-        file.sizeBytes,
-        sha256,
-        lease?.schema ?? null,
-        file.modifiedMs,
-      ];
-      statements.push({ sql: UPSERT, params });
-    }
-    if (statements.length === 0) return 0;
+  async #found(files: readonly FoundFile[]): Promise<void> {
+    const rows = files.map(({ id, version, sizeBytes, sha256 }) => ({
+      id,
+      version,
+      sizeBytes,
+      sha256,
+      ...this.#deps.rule(id),
+    }));
+    const statements = files.map(({ id, version, sizeBytes, sha256, schema, modifiedMs }) => {
+      const { tier, copies } = this.#deps.rule(id);
+      return { sql: UPSERT, params: [id, slotOf(id), tier, copies, version, sizeBytes, sha256, schema, modifiedMs] };
+    });
     await this.#deps.database.run(statements);
     this.#deps.emit({ kind: 'changed', rows });
-    return rows.length;
-  }
-
-  async #known(
-    ids: readonly string[],
-  ): Promise<Map<string, { version: number; sizeBytes: number; modifiedMs: number }>> {
-    const sql =
-      'select id, version, size_bytes, modified_ms from segments where id in (select value from json_each(?))';
-    const rows = await this.#deps.database.all(sql, [JSON.stringify(ids)]);
-    return new Map(
-      rows.map(([id, version, size, modified]) => [
-        String(id),
-        { version: Number(version), sizeBytes: Number(size), modifiedMs: Number(modified) },
-      ]),
-    );
-  }
-
-  /** Not a reason to delete the last copies: it is reported, kept in the catalogue and no longer assigned anew. */
-  async #vanished(id: SegmentId, path: string): Promise<void> {
-    if (this.#deps.view.lease(id)?.document.state === 'shredded') return;
-    const known = await this.#deps.database.all(
-      'select 1 from segments where id = ? and vanished = 0 and version > 0',
-      [id],
-    );
-    if (known.length === 0 || (await this.#deps.cold.stat(id)) !== undefined) return;
-    this.#deps.log.warn({ segment: id, path }, 'a segment vanished from cold storage; its copies are kept');
-    await this.#deps.database.run([{ sql: 'update segments set vanished = 1 where id = ?', params: [id] }]);
   }
 
   async #segments({ matching, tier, after, limit }: SegmentsRequest): Promise<SegmentsAnswer> {
