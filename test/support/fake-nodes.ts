@@ -1,0 +1,60 @@
+import { TroughError } from '../../src/errors.ts';
+import { type NodeCalls, type PeerCalls } from '../../src/messages/node-calls.ts';
+import {
+  type HolderAnswer,
+  type HolderRequest,
+  type OpenAnswer,
+  type OpenRequest,
+} from '../../src/messages/node-messages.ts';
+import { type ReadAnswer, type ReadRequest } from '../../src/messages/reading.ts';
+import { type WriteAnswer, type WriteCall } from '../../src/messages/writing.ts';
+import { FakeGate } from './fake-gate.ts';
+
+/** The other nodes: every call is kept, answered by what a test puts in place, and NODE_UNAVAILABLE for a node that is down. */
+export class FakeNodes implements NodeCalls, PeerCalls {
+  readonly gate = new FakeGate();
+  readonly calls: string[] = [];
+  readonly opens: OpenRequest[] = [];
+  readonly reads: ReadRequest[] = [];
+  readonly writes: WriteCall[] = [];
+  readonly down = new Set<string>();
+  onHolder: (node: string, request: HolderRequest) => Promise<HolderAnswer> = () => Promise.resolve({});
+
+  async open(node: string, request: OpenRequest): Promise<OpenAnswer> {
+    this.opens.push(request);
+    await this.#enter('open', node);
+    return { sizeBytes: 8, created: !request.hasBase };
+  }
+
+  async promote(node: string, request: HolderRequest): Promise<HolderAnswer> {
+    await this.#enter('promote', node);
+    return this.onHolder(node, request);
+  }
+
+  async close(node: string, request: HolderRequest): Promise<HolderAnswer> {
+    await this.#enter(request.discard ? 'discard' : 'close', node);
+    return this.onHolder(node, request);
+  }
+
+  async read(node: string, request: ReadRequest): Promise<ReadAnswer> {
+    this.reads.push(request);
+    await this.#enter('read', node);
+    const summary = { rows: 1, truncated: false };
+    return { node, version: 'theirs', columns: [], body: new Uint8Array(), summary: () => summary };
+  }
+
+  async write(node: string, call: WriteCall): Promise<WriteAnswer> {
+    this.writes.push(call);
+    await this.#enter('write', node);
+    return { node, results: [], sequence: 1 };
+  }
+
+  async #enter(what: string, node: string): Promise<void> {
+    this.calls.push(`${what} ${node}`);
+    if (this.down.has(node)) {
+      await Promise.resolve();
+      throw new TroughError('NODE_UNAVAILABLE', `the node '${node}' does not answer`);
+    }
+    await this.gate.pass(what);
+  }
+}
