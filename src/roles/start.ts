@@ -69,12 +69,13 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
 }
 
 async function startEach(context: NodeContext): Promise<Urls> {
-  const urls: Urls = {};
+  const started: Urls = {};
   for (const role of Object.keys(START) as RoleName[]) {
     if (!context.settings.roles.includes(role)) continue;
-    urls[URL_KEY[role]] = (await START[role](context)).url;
+    started[URL_KEY[role]] = (await START[role](context)).url;
   }
-  return urls;
+  const { read, write, syncMaster, syncLocal } = started;
+  return { read, write, syncMaster, syncLocal };
 }
 
 /** A process with a sync-master waits for a leader, so that what it prints can be used at once; the others may start before there is one. */
