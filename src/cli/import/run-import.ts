@@ -23,7 +23,7 @@ import { openTable, type TableSource } from './table-source.ts';
 
 /** Enough to keep every request large, little enough for a small machine. */
 const BATCH_BYTES = 4_000_000;
-const BUFFERED_BYTES = 64_000_000;
+const BUFFERED_BYTES = 24_000_000;
 
 export interface ImportJob {
   readonly client: Client;
