@@ -11,6 +11,7 @@ import { Beat, Roll } from '../messages/node-messages.ts';
 import { makeSubjects, type Subjects } from '../messages/subjects.ts';
 import { dataPaths } from '../model/paths.ts';
 import { compileRules, mostCopies } from '../model/segment-rules.ts';
+import { type ActorRef } from '../runtime/actor.ts';
 import { BusCalls } from './bus-calls.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { LocalParts } from './local-parts.ts';
@@ -84,9 +85,16 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
   await deps.disk.emptyDirectory(context.paths.cacheDir);
   showGauges(context);
   followDocuments(context, directory);
-  beatAndListen(context, heartbeat);
+  const beating = beatAndListen(context, heartbeat);
   await orAbort(news.current, deps.signal);
-  return { context, announce: (urls) => announce(context, urls, news), failed: news.taken };
+  return {
+    context,
+    announce: async (urls) => {
+      await announce(context, urls, news);
+      beating.send({ kind: 'tick' });
+    },
+    failed: news.taken,
+  };
 }
 
 /** Two processes under one name would take each other's leases for their own. */
@@ -167,7 +175,11 @@ function followDocuments({ supervisor, store, bus, subjects, log }: NodeContext,
   supervisor.every(TICK_MS, actor, () => ({ kind: 'tick', connected: bus.status === 'connected' }));
 }
 
-function beatAndListen({ supervisor, bus, subjects, self, log }: NodeContext, heartbeat: Heartbeat): void {
+/** Beats from before the node's document is there count for nobody. */
+function beatAndListen(
+  { supervisor, bus, subjects, self, log }: NodeContext,
+  heartbeat: Heartbeat,
+): ActorRef<HeartbeatMessage> {
   const actor = supervisor.spawn<HeartbeatMessage>(() => heartbeat);
   const rolls = hearJson(bus, subjects.roll, Roll, log, (roll) => actor.send({ kind: 'roll', roll }));
   const ping = answerJson(bus, { subject: subjects.node(self.node, 'ping') }, z.object({}), () =>
@@ -178,7 +190,7 @@ function beatAndListen({ supervisor, bus, subjects, self, log }: NodeContext, he
     ping.unsubscribe();
   });
   supervisor.every(BEAT_MS, actor, () => ({ kind: 'tick' }));
-  actor.send({ kind: 'tick' });
+  return actor;
 }
 
 function vitals({ inventory, copier, writer }: LocalParts, cores: number): Vitals {

@@ -45,6 +45,7 @@ export interface ClusterStatus {
     readonly copies: number;
     readonly pending: number;
     readonly leases: number;
+    readonly beatAgeMs: number | null;
   }[];
   readonly segments: { readonly hot: number; readonly cold: number; readonly writable: number };
 }
