@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { TroughError } from '../errors.ts';
+import { didYouMean } from '../settings/did-you-mean.ts';
 import { type CliContext } from './context.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { buildProgram } from './program.ts';
@@ -15,7 +16,12 @@ export async function runCli(context: CliContext): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       outcome.code = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-      if (outcome.code !== EXIT.ok) text.err = `trough: ${usageSentence(error, context.args)}\n`;
+      if (outcome.code !== EXIT.ok)
+        text.err = `trough: ${usageSentence(
+          error,
+          context.args,
+          program.commands.map((command) => command.name()),
+        )}\n`;
     } else if (error instanceof UsageError) {
       outcome.code = EXIT.usage;
       text.err = `trough: ${error.message} (${error.code})\n`;
@@ -30,7 +36,7 @@ export async function runCli(context: CliContext): Promise<number> {
   return outcome.code;
 }
 
-function usageSentence(error: CommanderError, args: readonly string[]): string {
+function usageSentence(error: CommanderError, args: readonly string[], verbs: readonly string[]): string {
   const verb = args[0] ?? '';
   if (
     error.code === 'commander.excessArguments' &&
@@ -38,7 +44,7 @@ function usageSentence(error: CommanderError, args: readonly string[]): string {
     verb !== 'run' &&
     /for 'run'/.test(error.message)
   ) {
-    return `there is no verb '${verb}'; see trough --help`;
+    return `there is no verb '${verb}'${didYouMean(verb, verbs)}; see trough --help`;
   }
   const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
   return `${message}; see trough ${verb.startsWith('-') || verb === '' ? '' : `${verb} `}--help`;

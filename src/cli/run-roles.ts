@@ -4,7 +4,7 @@ import { type RunningRoles } from '../roles/start.ts';
 import { loadSettings, type LoadedSettings } from '../settings/load.ts';
 import { printSettings } from '../settings/print.ts';
 import { flagName, SETTING_LIST, type SettingKey } from '../settings/schema.ts';
-import { type CliContext, type StopSignal } from './context.ts';
+import { type CliContext } from './context.ts';
 import { EXIT, SIGNAL_EXIT } from './exit-code.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -40,50 +40,66 @@ async function load(context: CliContext, options: RunOptions): Promise<LoadedSet
 }
 
 async function run(context: CliContext, settings: LoadedSettings['settings']): Promise<number> {
-  const stop = stopRequests(context);
+  using stop = new StopRequests(context, settings.stopGraceMs);
   // Loaded here and not above: the verbs that only ask the cluster start faster without the roles.
   const { startRoles } = await import('../roles/start.ts');
-  const giveUp = new AbortController();
-  void stop.first.then(() => {
-    giveUp.abort();
-  });
-  const starting = startRoles(settings, context.host, giveUp.signal);
   let roles: RunningRoles;
   try {
-    const first = await Promise.race([starting, stop.first]);
-    if (typeof first === 'string') forceAfterGrace(context, settings.stopGraceMs, first);
-    roles = await starting;
+    roles = await startRoles(settings, context.host, stop.signal);
   } catch (error) {
+    if (stop.signal.aborted) return EXIT.ok;
     const known = TroughError.from(error);
     await context.stderr.write(`trough: ${known.message} (${known.code})\n`);
     return known.code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.failed;
   }
-  if (!stop.asked()) await context.stdout.write(`${JSON.stringify(roles.ready)}\n`);
-  const end = await Promise.race([stop.first, roles.failed]);
-  const cancelForce = forceAfterGrace(context, settings.stopGraceMs, end);
+  if (!stop.signal.aborted) await context.stdout.write(`${JSON.stringify(roles.ready)}\n`);
+  const failure = await Promise.race([stop.asked, roles.failed]);
+  if (failure !== undefined) stop.forceAfterGrace(EXIT.failed);
   await roles[Symbol.asyncDispose]();
-  cancelForce();
-  if (typeof end === 'string') return EXIT.ok;
-  await context.stderr.write(`trough: ${end.message} (${end.code})\n`);
+  if (failure === undefined) return EXIT.ok;
+  await context.stderr.write(`trough: ${failure.message} (${failure.code})\n`);
   return EXIT.failed;
 }
 
-/** The first signal asks for a stop; the second ends the process at once. */
-function stopRequests(context: CliContext): { first: Promise<StopSignal>; asked: () => boolean } {
-  const { promise, resolve } = Promise.withResolvers<StopSignal>();
-  let asked = false;
-  context.onSignal((signal) => {
-    if (asked) context.exitNow(SIGNAL_EXIT[signal]);
-    asked = true;
-    resolve(signal);
-  });
-  return { first: promise, asked: () => asked };
-}
+/** The first signal asks for a stop, which has its time of grace; the second ends the process at once. */
+class StopRequests implements Disposable {
+  /** Resolves at the first signal. */
+  readonly asked: Promise<undefined>;
+  readonly #context: CliContext;
+  readonly #graceMs: number;
+  readonly #controller = new AbortController();
+  #cancel: () => void = () => undefined;
 
-function forceAfterGrace(context: CliContext, graceMs: number, why: StopSignal | TroughError): () => void {
-  return context.clock.after(graceMs, () => {
-    void context.stderr.write(`trough: not stopped within ${String(graceMs)} ms; ends now\n`).finally(() => {
-      context.exitNow(typeof why === 'string' ? SIGNAL_EXIT[why] : EXIT.failed);
+  constructor(context: CliContext, graceMs: number) {
+    this.#context = context;
+    this.#graceMs = graceMs;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.asked = promise;
+    context.onSignal((signal) => {
+      if (this.#controller.signal.aborted) context.exitNow(SIGNAL_EXIT[signal]);
+      this.forceAfterGrace(SIGNAL_EXIT[signal]);
+      this.#controller.abort();
+      resolve(undefined);
     });
-  });
+  }
+
+  /** Aborted from the first signal on. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  forceAfterGrace(code: number): void {
+    const { clock, stderr, exitNow } = this.#context;
+    this.#cancel();
+    this.#cancel = clock.after(this.#graceMs, () => {
+      const sentence = `trough: not stopped within ${String(this.#graceMs)} ms; ends now\n`;
+      void stderr.write(sentence).finally(() => {
+        exitNow(code);
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancel();
+  }
 }

@@ -12,6 +12,7 @@ import { makeSubjects, type Subjects } from '../messages/subjects.ts';
 import { dataPaths } from '../model/paths.ts';
 import { compileRules, mostCopies } from '../model/segment-rules.ts';
 import { type ActorRef } from '../runtime/actor.ts';
+import { type Clock } from '../runtime/clock.ts';
 import { BusCalls } from './bus-calls.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { LocalParts } from './local-parts.ts';
@@ -41,29 +42,15 @@ const MAILBOX = 1_000_000;
 
 /** What every node does, whatever its roles: follow the cluster's documents, beat, answer to its name. */
 export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
-  const { settings, clock, bus } = deps;
+  const { settings, clock } = deps;
   const subjects = makeSubjects(settings.subjectPrefix);
   const self = { node: settings.node, session: deps.session };
   const calls = new BusCalls({ ...deps, ...settings, subjects });
   await refuseTakenName(calls, self.node);
   const news = new News(deps, subjects, self);
-  const directory = new Directory({
-    clock,
-    suspectAfterMs: SUSPECT_AFTER_MS,
-    lostAfterMs: LOST_AFTER_MS,
-    emit: (item) => {
-      news.hear(item);
-    },
-  });
+  const directory = makeDirectory(clock, news);
   const parts = new LocalParts();
-  const heartbeat = new Heartbeat({
-    clock,
-    self,
-    emit: (beat) => {
-      sayJson(bus, subjects.beat(self.node), beat);
-    },
-    vitals: () => vitals(parts, deps.host.cores),
-  });
+  const heartbeat = makeHeartbeat(deps, subjects, self, parts);
   const context: NodeContext = {
     ...deps,
     paths: dataPaths(settings.data),
@@ -95,6 +82,29 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     },
     failed: news.taken,
   };
+}
+
+function makeDirectory(clock: Clock, news: News): Directory {
+  return new Directory({
+    clock,
+    suspectAfterMs: SUSPECT_AFTER_MS,
+    lostAfterMs: LOST_AFTER_MS,
+    emit: (item) => {
+      news.hear(item);
+    },
+  });
+}
+
+function makeHeartbeat(
+  { clock, bus, host }: MembershipDeps,
+  subjects: Subjects,
+  self: NodeContext['self'],
+  parts: LocalParts,
+): Heartbeat {
+  const emit = (beat: Beat): void => {
+    sayJson(bus, subjects.beat(self.node), beat);
+  };
+  return new Heartbeat({ clock, self, emit, vitals: () => vitals(parts, host.cores) });
 }
 
 /** Two processes under one name would take each other's leases for their own. */

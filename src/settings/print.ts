@@ -17,7 +17,7 @@ export function printSettings({ settings, origins }: LoadedSettings): string {
 }
 
 /** `nats://user:word@host` becomes `nats://***@host`. */
-export function hideSecrets(value: unknown): unknown {
+function hideSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(hideSecrets);
   return typeof value === 'string' ? value.replace(/^([a-z]+:\/\/)[^@/]+@/, '$1***@') : value;
 }

@@ -4,7 +4,7 @@ import { parseNodeId } from '../model/node-id.ts';
 import { compileRules, mostCopies, SegmentRulesSchema } from '../model/segment-rules.ts';
 import { byteSize, duration, integer, listOf, port, readBy, setting, text, type Setting } from './values.ts';
 
-export const ROLES = ['reader', 'writer', 'sync-master', 'sync-local'] as const;
+const ROLES = ['reader', 'writer', 'sync-master', 'sync-local'] as const;
 
 const oneOf = <const T extends readonly [string, ...string[]]>(...names: T) =>
   z.enum(names, { error: (issue) => `must be one of ${names.join(', ')}, not '${String(issue.input)}'` });

@@ -26,15 +26,25 @@ const PROGRAM = join(ROOT, 'dist', 'main.js');
 
 /** The built program, as one process on free ports, until the end of the test: `await using node = await trough({ data })`. */
 export async function trough(options: TroughOptions): Promise<TroughRun & AsyncDisposable> {
+  const { ready, ...run } = troughStarting(options);
+  return { ...run, ready: await ready };
+}
+
+/** The same, as long as it may wait for something: `ready` resolves when it has got it, and rejects when the process ends before. */
+export function troughStarting(
+  options: TroughOptions,
+): Omit<TroughRun, 'ready'> & { readonly ready: Promise<ReadyLine> } & AsyncDisposable {
   const { child, log, ended } = launch(options);
-  const ready = await Promise.race([
-    firstLine(child),
+  const ready = Promise.race([
+    firstLine(child).then((line) => JSON.parse(line) as ReadyLine),
     ended.then(({ code }) => {
       throw new Error(`trough ended with ${String(code)} before it was ready:\n${log()}`);
     }),
   ]);
+  // A test that does not wait for it looks at `ended`.
+  ready.catch(() => undefined);
   return {
-    ready: JSON.parse(ready) as ReadyLine,
+    ready,
     pid: child.pid ?? 0,
     log,
     ended,

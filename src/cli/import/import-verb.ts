@@ -7,7 +7,7 @@ import { EXIT, SIGNAL_EXIT } from '../exit-code.ts';
 import { UsageError } from '../usage-error.ts';
 import { addUrls, clientFor, type UrlOptions, type Verbs, wholeNumber } from '../verbs/verb.ts';
 import { type ColumnType, type ImportPlan } from './import-options.ts';
-import { grouped, Progress } from './progress.ts';
+import { counted, grouped, Progress } from './progress.ts';
 import { type ImportSummary, runImport } from './run-import.ts';
 import { type Begin } from './resume.ts';
 import { sniffFormat } from './sniff-format.ts';
@@ -160,7 +160,7 @@ function planOf(file: string, options: ImportVerbOptions, format: ImportPlan['fo
 }
 
 /** `flights-airport.csv.gz` is `flights_airport`. */
-export function tableNameOf(file: string): string {
+function tableNameOf(file: string): string {
   if (file === '-') return 'data';
   const word = basename(file)
     .replace(/\..*$/, '')
@@ -169,7 +169,7 @@ export function tableNameOf(file: string): string {
   return /^[a-z_]/.test(word) && !word.startsWith('sqlite_') ? word : `t_${word}`;
 }
 
-export function readTypes(list: string): Record<string, ColumnType> {
+function readTypes(list: string): Record<string, ColumnType> {
   const types: Record<string, ColumnType> = {};
   for (const part of list.split(',').filter((one) => one.trim() !== '')) {
     const at = part.lastIndexOf('=');
@@ -203,7 +203,7 @@ function sentenceOf({ rows, skipped, segments, badRows }: ImportSummary, elapsed
   const seconds = Math.max(0.001, elapsedMs / 1_000);
   const before = skipped > 0 ? ` (${grouped(skipped)} were in already)` : '';
   const rate = grouped(Math.round(rows / seconds));
-  return `${grouped(rows)} rows into ${grouped(segments)} segments${before} in ${seconds.toFixed(1)} s, ${rate} rows/s; ${grouped(badRows)} bad rows\n`;
+  return `${counted(rows, 'row')} into ${counted(segments, 'segment')}${before} in ${seconds.toFixed(1)} s, ${rate} rows/s; ${counted(badRows, 'bad row')}\n`;
 }
 
 function badRowsText({ badRows, shown }: ImportSummary, path: string): string {

@@ -43,7 +43,8 @@ export class Progress implements AsyncDisposable {
     const { clock, output } = this.#options;
     this.#cancel = clock.after(output.isTty ? REDRAW_MS : LINE_MS, () => {
       this.#schedule();
-      void this.#say();
+      // A failing stderr cannot be told to anybody; the import itself does not need it.
+      this.#say().catch(() => undefined);
     });
   }
 
@@ -77,6 +78,11 @@ export function describeProgress(
 
 export function grouped(n: number): string {
   return n.toLocaleString('en-US');
+}
+
+/** `1 row`, `2 rows`. */
+export function counted(n: number, what: string): string {
+  return `${grouped(n)} ${what}${n === 1 ? '' : 's'}`;
 }
 
 function leftText(ms: number): string {

@@ -97,7 +97,13 @@ export class SegmentLoader {
   }
 
   async promote(segment: string): Promise<void> {
-    await retry(this.#options.retry, () => this.#options.table.promote(segment));
+    try {
+      await retry(this.#options.retry, () => this.#options.table.promote(segment));
+    } catch (error) {
+      const { message, code } = TroughError.from(error);
+      const sentence = `segment ${segment} has all its rows but was not promoted: ${message} (${code})`;
+      throw new TroughError('IMPORT_FAILED', sentence, { segment }, error);
+    }
   }
 
   async #begin(segment: string): Promise<Progress> {

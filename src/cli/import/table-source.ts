@@ -7,7 +7,7 @@ import { readJsonArray, readNdjson } from './json-source.ts';
 import { columnsOfFields, columnsOfObjects } from './row-shaper.ts';
 
 /** So many rows decide the types of the columns. */
-export const SAMPLE_ROWS = 1_000;
+const SAMPLE_ROWS = 1_000;
 
 export interface TableSource {
   readonly columns: readonly Column[];

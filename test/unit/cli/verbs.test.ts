@@ -177,6 +177,7 @@ test('shred deletes, with --force also what is writable', async () => {
 
 test.each([
   [['nonsense'], /there is no verb 'nonsense'/],
+  [['imprt', 'x.csv'], /there is no verb 'imprt'; did you mean import\?/],
   [['query', 's'], /missing required argument 'SQL'/],
   [['query', '../s', 'x'], /is not a segment id/],
   [['query', 's', 'x', '--max-rows', '0'], /--max-rows: '0' is not a whole number/],

@@ -76,7 +76,7 @@ test('bad rows are counted, shown, and written with their reasons; the others go
   const text = 'key,n\na,1\n,2\na/b,3\na,4,5\na,x\na,"q"r\na,6\na,"7\n';
   const run = await importText(fake, text, ['--types', 'n=INTEGER']);
   expect(run.code).toBe(0);
-  expect(run.out).toMatch(/^2 rows into 1 segments .*; 6 bad rows/);
+  expect(run.out).toMatch(/^2 rows into 1 segment .*; 6 bad rows/);
   expect(run.err).toMatch(/6 bad rows were left out; all of them are in .*in\.csv\.rejects\n/);
   expect(run.err).toMatch(/line 5: has 3 fields, the header has 2/);
   expect(run.rejects.split('\n')[0]).toBe('key,n,reason');
