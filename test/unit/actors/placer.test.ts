@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import { Placer } from '../../../src/actors/leader/placer.ts';
+import { silentLog } from '../../../src/log.ts';
+import { keys } from '../../../src/messages/keys.ts';
+import { decodePlacement, type PlacementDocument } from '../../../src/model/placement-document.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+
+const REBUILD_AFTER_MS = 60_000;
+
+/** A leader of term 3 that keeps two copies. */
+async function scene(...nodes: string[]) {
+  const cluster = new FakeCluster();
+  const leadership: { term: number | undefined; renewedMs: number } = { term: 3, renewedMs: 0 };
+  const said: string[] = [];
+  let decoded: { revision: number; document: PlacementDocument } | undefined;
+  const placement = (): PlacementDocument | undefined => {
+    const stored = cluster.view.placement();
+    if (stored === undefined) return undefined;
+    if (decoded?.revision !== stored.revision) {
+      decoded = { revision: stored.revision, document: decodePlacement(stored.value) };
+    }
+    return decoded.document;
+  };
+  const placer = new Placer({
+    ...{ clock: cluster.clock, log: silentLog, store: cluster.store, view: cluster.view, leadership, placement },
+    emit: ({ kind }) => said.push(kind),
+    rebuildAfterMs: REBUILD_AFTER_MS,
+    ranks: 2,
+  });
+  for (const node of nodes) await cluster.node(node);
+  await cluster.settle();
+  const tick = async (): Promise<void> => {
+    await placer.receive();
+    await cluster.settle();
+  };
+  /** Every node says that it has all copies of the present placement. */
+  const complete = (...names: string[]): void => {
+    const { term, epoch } = placement() ?? { term: 0, epoch: 0 };
+    for (const node of names) cluster.beat(node, { complete: { term, epoch } });
+  };
+  return { cluster, leadership, said, placement, tick, complete, revision: () => cluster.view.placement()?.revision };
+}
+
+test('the first placement names the nodes that keep copies, and nobody serves before the copies are there', async () => {
+  const { placement, tick, said, cluster } = await scene('n1', 'n2');
+  await cluster.node('m1', { roles: ['sync-master'] });
+  await tick();
+  expect(placement()).toMatchObject({ term: 3, epoch: 1, target: { nodes: ['n1', 'n2'], ranks: 2 } });
+  expect(placement()?.serving.nodes).toEqual([]);
+  expect(said).toEqual(['placed']);
+});
+
+test('without nodes, without leading and without a full view nothing is written', async () => {
+  const { cluster, leadership, tick, revision } = await scene();
+  await tick();
+  leadership.term = undefined;
+  await cluster.node('n1');
+  await tick();
+  expect(revision()).toBeUndefined();
+});
+
+test('the new nodes serve once each one that lives has said that its copies are complete', async () => {
+  const { placement, tick, complete } = await scene('n1', 'n2');
+  await tick();
+  complete('n1');
+  await tick();
+  expect(placement()?.serving.nodes).toEqual([]);
+  complete('n2');
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 1, serving: { nodes: ['n1', 'n2'] } });
+});
+
+test('while nothing changes nothing is written', async () => {
+  const { tick, complete, revision, said } = await scene('n1', 'n2');
+  await tick();
+  const first = revision();
+  await tick();
+  expect(revision()).toBe(first);
+  complete('n1', 'n2');
+  await tick();
+  const second = revision();
+  await tick();
+  await tick();
+  expect(revision()).toBe(second);
+  expect(said).toEqual(['placed', 'placed']);
+});
+
+test('the old holders serve until the copies of a new placement are complete: make before break', async () => {
+  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  await tick();
+  complete('n1', 'n2');
+  await tick();
+  await cluster.node('n3');
+  await tick();
+  expect(placement()).toMatchObject({
+    epoch: 2,
+    target: { nodes: ['n1', 'n2', 'n3'] },
+    serving: { nodes: ['n1', 'n2'] },
+  });
+  complete('n1', 'n2');
+  await tick();
+  expect(placement()?.serving.nodes).toEqual(['n1', 'n2']);
+  complete('n3');
+  await tick();
+  expect(placement()?.serving.nodes).toEqual(['n1', 'n2', 'n3']);
+});
+
+test('completeness of another term or epoch counts for nothing', async () => {
+  const { cluster, placement, tick } = await scene('n1', 'n2');
+  await tick();
+  for (const node of ['n1', 'n2']) cluster.beat(node, { complete: { term: 2, epoch: 1 } });
+  await tick();
+  for (const node of ['n1', 'n2']) cluster.beat(node, { complete: { term: 3, epoch: 0 } });
+  await tick();
+  expect(placement()?.serving.nodes).toEqual([]);
+});
+
+test('a node that is away keeps its place until rebuildAfter, and loses it then', async () => {
+  const { cluster, placement, tick, complete } = await scene('n1', 'n2', 'n3');
+  await tick();
+  complete('n1', 'n2', 'n3');
+  await tick();
+  await cluster.pass(REBUILD_AFTER_MS - 500, ['n1', 'n2']);
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 1, target: { nodes: ['n1', 'n2', 'n3'] } });
+  await cluster.pass(500, ['n1', 'n2']);
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 2, target: { nodes: ['n1', 'n2'] } });
+});
+
+test('when most fall silent at once nothing moves', async () => {
+  const { cluster, placement, tick } = await scene('n1', 'n2', 'n3');
+  await tick();
+  await cluster.pass(REBUILD_AFTER_MS * 2, ['n1']);
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 1, target: { nodes: ['n1', 'n2', 'n3'] } });
+});
+
+test('a node that was never heard to live gets no copies', async () => {
+  const { cluster, placement, tick } = await scene('n1');
+  await cluster.node('n2', { state: 'stopped' });
+  await tick();
+  expect(placement()?.target.nodes).toEqual(['n1']);
+});
+
+test('a new leader writes its term into the placement, and moves nothing', async () => {
+  const { leadership, placement, tick } = await scene('n1', 'n2');
+  await tick();
+  const before = placement()?.target.table;
+  leadership.term = 4;
+  await tick();
+  expect(placement()).toMatchObject({ term: 4, epoch: 1 });
+  expect(placement()?.target.table).toEqual(before);
+});
+
+test('a placement that another wrote meanwhile is not written over', async () => {
+  const { cluster, tick, said } = await scene('n1', 'n2');
+  await tick();
+  cluster.blind();
+  const theirs = await cluster.store.get(keys.placement);
+  const revision = await cluster.store.update(keys.placement, theirs?.value ?? Buffer.from(''), theirs?.revision ?? 0);
+  await cluster.node('n3');
+  cluster.view.receive({
+    kind: 'metadata',
+    event: {
+      kind: 'put',
+      key: keys.node('n3'),
+      value: (await cluster.store.get(keys.node('n3')))?.value ?? new Uint8Array(),
+      revision: 99,
+    },
+  });
+  cluster.beat('n3');
+  await tick();
+  expect((await cluster.store.get(keys.placement))?.revision).toBe(revision);
+  expect(said).toEqual(['placed']);
+});
