@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type ReadyLine } from '../../src/roles/start.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 
 export interface TroughOptions {
   readonly data: string;
@@ -23,6 +24,7 @@ export interface TroughRun {
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRAM = join(ROOT, 'dist', 'main.js');
+const LONGEST_FAILURE_MS = 20_000;
 
 /** The built program, as one process on free ports, until the end of the test: `await using node = await trough({ data })`. */
 export async function trough(options: TroughOptions): Promise<TroughRun & AsyncDisposable> {
@@ -56,10 +58,12 @@ export function troughStarting(
   };
 }
 
-/** The same for a start that is expected to fail; resolves with what it said when it has ended. */
+/** The same for a start that is expected to fail; resolves with what it said when it has ended. One that goes on for 20 s is killed: code null. */
 export async function troughThatFails(options: TroughOptions): Promise<{ code: number | null; stderr: string }> {
-  const { log, ended } = launch(options);
+  const { child, log, ended } = launch(options);
+  const cancel = systemClock.after(LONGEST_FAILURE_MS, () => child.kill('SIGKILL'));
   const { code } = await ended;
+  cancel();
   return { code, stderr: log() };
 }
 
