@@ -1,0 +1,269 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import {
+  Catalogue,
+  CATALOGUE_MIGRATIONS,
+  type CatalogueChange,
+  type CatalogueMessage,
+  type SlotRank,
+} from '../../../src/actors/leader/catalogue.ts';
+import { ProcessEngine } from '../../../src/engine/pool.ts';
+import { TroughError } from '../../../src/errors.ts';
+import { type SegmentsAnswer, type SegmentsRequest } from '../../../src/messages/control.ts';
+import { type Published } from '../../../src/messages/node-messages.ts';
+import { parseSegmentId } from '../../../src/model/segment-id.ts';
+import { compileRules } from '../../../src/model/segment-rules.ts';
+import { slotOf } from '../../../src/model/slot.ts';
+import { ask, type Reply } from '../../../src/runtime/ask.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+import { FakeColdStore, sha256Of } from '../../support/fake-cold-store.ts';
+import { FakeDisk } from '../../support/fake-disk.ts';
+import { recordingLog } from '../../support/recording-log.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+type Asking<T> = (reply: Reply<T>) => CatalogueMessage;
+
+/** A catalogue in a database of its own; ids of digits below 100 are of the cold tier, `one-…` have one copy, others two. */
+async function scene() {
+  const dir = await tempDir();
+  const engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 1, graceMs: 100 });
+  const database = await engine.openDatabase(join(dir.path, 'catalogue.sqlite'), CATALOGUE_MIGRATIONS);
+  const cluster = new FakeCluster();
+  const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
+  const changes: CatalogueChange['rows'][number][] = [];
+  const { log, lines } = recordingLog();
+  const rule = compileRules(
+    [
+      { to: 99, tier: 'cold' },
+      { match: '^one-', copies: 1 },
+    ],
+    2,
+  );
+  const make = (): Catalogue =>
+    new Catalogue({
+      clock: cluster.clock,
+      database,
+      cold,
+      view: cluster.view,
+      rule,
+      log,
+      emit: ({ rows }) => changes.push(...rows),
+    });
+  let catalogue = make();
+  const asking = <T>(message: Asking<T>): Promise<T> =>
+    ask({ name: 'catalogue', send: (one: CatalogueMessage) => (void catalogue.receive(one), true) }, message);
+  let scans = 0;
+  return {
+    ...{ cluster, cold, changes, lines, asking, engine },
+    /** Looks through cold storage, to the end. */
+    scan: async (): Promise<void> => {
+      const failed = (): boolean => lines.some(({ msg }) => msg.includes('could not be listed'));
+      const list = cold.list.bind(cold);
+      let done = false;
+      cold.list = async function* (cursor, signal) {
+        yield* list(cursor, signal);
+        done = true;
+      };
+      await catalogue.receive({ kind: 'scan' });
+      await eventually(`scan ${String((scans += 1))}`, () => done || failed());
+      cold.list = list;
+      await catalogue.stop();
+    },
+    /** As after another start of the process. */
+    restart: (): void => {
+      catalogue = make();
+    },
+    published: (id: string, changed: Partial<Published> = {}): Promise<void> => {
+      const published = { version: 70, sizeBytes: 4, sha256: 'ab', path: '', modifiedMs: 70, ...changed };
+      return asking((reply) => ({ kind: 'published', segment: parseSegmentId(id), published, reply }));
+    },
+    granted: (id: string, schema = 'default'): Promise<void> =>
+      asking((reply) => ({ kind: 'granted', segment: parseSegmentId(id), schema, reply })),
+    segments: (request: Partial<SegmentsRequest> = {}): Promise<SegmentsAnswer> =>
+      asking((reply) => ({ kind: 'segments', request: { limit: 1_000, ...request }, reply })),
+    manifest: (slots: readonly SlotRank[], after?: string, limit = 1_000) =>
+      asking<{ rows: readonly { id: string }[]; next?: string | undefined }>((reply) => ({
+        ...{ kind: 'manifest', slots, after, limit },
+        reply: reply as never,
+      })),
+    async [Symbol.asyncDispose](): Promise<void> {
+      await catalogue.stop();
+      await database[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function slotsOf(rank: number, ...ids: string[]): SlotRank[] {
+  return ids.map((id) => [slotOf(id), rank]);
+}
+
+test('a granted segment is known at once, and has no copies to assign before it is published', async () => {
+  await using at = await scene();
+  await at.cluster.lease('s');
+  await at.granted('s', 'warc');
+  expect(await at.segments()).toEqual({
+    segments: [
+      {
+        ...{ id: 's', slot: slotOf('s'), tier: 'hot', version: 0, sizeBytes: 0, sha256: null, schema: 'warc' },
+        ...{ state: 'writable', node: 'n1' },
+      },
+    ],
+  });
+  expect(at.changes).toEqual([]);
+  expect((await at.manifest(slotsOf(0, 's'))).rows).toEqual([]);
+});
+
+test('a published segment is told to its nodes and keeps its schema', async () => {
+  await using at = await scene();
+  await at.granted('s', 'warc');
+  await at.published('s', { version: 71, sizeBytes: 9 });
+  const row = { id: 's', version: 71, sizeBytes: 9, sha256: 'ab' };
+  expect(at.changes).toEqual([{ ...row, copies: 2, tier: 'hot' }]);
+  const segment = await at.asking((reply) => ({ kind: 'segment', segment: parseSegmentId('s'), reply }));
+  expect(segment).toMatchObject({ ...row, schema: 'warc', state: 'read-only' });
+  expect((await at.manifest(slotsOf(1, 's'))).rows).toEqual([row]);
+});
+
+test('a removed segment is gone, and one that was never there is undefined', async () => {
+  await using at = await scene();
+  await at.published('s');
+  const segment = parseSegmentId('s');
+  await at.asking<void>((reply) => ({ kind: 'removed', segment, reply }));
+  expect(await at.asking((reply) => ({ kind: 'segment', segment, reply }))).toBeUndefined();
+});
+
+test('a scan finds what others put into cold storage, once', async () => {
+  await using at = await scene();
+  for (let index = 0; index < 1_200; index += 1) at.cold.put(`s${String(index)}`, 'rows', 70);
+  at.cold.put('42', 'archived', 70);
+  await at.scan();
+  expect(at.changes).toHaveLength(1_201);
+  expect(at.changes.find(({ id }) => id === '42')).toMatchObject({ tier: 'cold', version: 70 });
+  expect(await at.asking((reply) => ({ kind: 'counts', reply }))).toEqual({ hot: 1_200, cold: 1 });
+  at.changes.splice(0);
+  await at.scan();
+  at.restart();
+  await at.scan();
+  expect(at.changes).toEqual([]);
+});
+
+test('a file that another replaced is a newer version, also when its time is older', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  await at.scan();
+  at.cold.put('s', 'other rows', 60);
+  await at.scan();
+  expect(at.changes).toMatchObject([
+    { version: 70, sizeBytes: 4, sha256: null },
+    { version: 71, sizeBytes: 10, sha256: null },
+  ]);
+});
+
+test('a file that a lease knows has the lease’s version and checksum', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  await at.cluster.lease('s', {
+    state: 'released',
+    version: 75,
+    sha256: sha256Of('rows'),
+    sizeBytes: 4,
+    schema: 'warc',
+  });
+  await at.scan();
+  expect(at.changes).toMatchObject([{ version: 75, sha256: sha256Of('rows') }]);
+  expect((await at.segments()).segments).toMatchObject([{ schema: 'warc' }]);
+});
+
+test('a shredded segment does not come back from a file that is still there', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  await at.cluster.lease('s', { state: 'shredded' });
+  await at.scan();
+  expect(await at.segments()).toEqual({ segments: [] });
+});
+
+test('a segment that vanishes from cold storage is reported and kept, but assigned to nobody any more', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  await at.scan();
+  at.cold.lose('s');
+  await at.scan();
+  expect(at.lines.filter(({ level }) => level === 40)).toMatchObject([{ segment: 's' }]);
+  expect((await at.segments()).segments).toHaveLength(1);
+  expect((await at.manifest(slotsOf(0, 's'))).rows).toEqual([]);
+  at.cold.put('s', 'rows', 90);
+  await at.scan();
+  expect((await at.manifest(slotsOf(0, 's'))).rows).toHaveLength(1);
+});
+
+test('a file that was away for a while and is back as it was is assigned again', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  await at.scan();
+  at.cold.lose('s');
+  await at.scan();
+  at.cold.put('s', 'rows', 70);
+  await at.scan();
+  expect((await at.manifest(slotsOf(0, 's'))).rows).toHaveLength(1);
+});
+
+test('a segment that vanished while nobody looked is noticed by a complete listing', async () => {
+  await using at = await scene();
+  at.cold.put('s', 'rows', 70);
+  at.cold.put('t', 'rows', 70);
+  await at.scan();
+  at.cold.lose('s');
+  at.cold.put('unrelated', 'a listing of its own', 70);
+  at.restart();
+  await at.scan();
+  expect((await at.manifest([...slotsOf(0, 's'), ...slotsOf(0, 't')])).rows.map(({ id }) => id)).toEqual(['t']);
+});
+
+test('cold storage that cannot be listed is tried again, and what was known stays', async () => {
+  await using at = await scene();
+  await at.published('s');
+  at.cold.gate.failNext('list', new TroughError('COLD_FAILED', 'down'));
+  await at.scan();
+  expect(at.lines.map(({ level }) => level)).toEqual([40]);
+  expect((await at.segments()).segments).toHaveLength(1);
+  at.restart();
+  at.cold.put('t', 'rows', 70);
+  await at.scan();
+  expect((await at.segments()).segments).toHaveLength(2);
+});
+
+test('segments come in pages, in the order of their ids, matching and of a tier', async () => {
+  await using at = await scene();
+  for (const id of ['b', 'a', 'ab', '7', 'Z', 'é']) await at.published(id);
+  const ids = ({ segments }: SegmentsAnswer): string[] => segments.map(({ id }) => id);
+  expect(ids(await at.segments())).toEqual(['7', 'Z', 'a', 'ab', 'b', 'é']);
+  const first = await at.segments({ limit: 2 });
+  expect(ids(first)).toEqual(['7', 'Z']);
+  expect(ids(await at.segments({ limit: 2, after: first.next }))).toEqual(['a', 'ab']);
+  expect(ids(await at.segments({ matching: '^a' }))).toEqual(['a', 'ab']);
+  expect(ids(await at.segments({ tier: 'cold' }))).toEqual(['7']);
+  expect(ids(await at.segments({ tier: 'hot', after: 'ab' }))).toEqual(['b', 'é']);
+  await expect(at.segments({ matching: '(' })).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+});
+
+test('a manifest names the hot segments of a slot that have more copies than the rank, in pages', async () => {
+  await using at = await scene();
+  const ids = ['a', 'b', 'c', 'one-1', 'one-2'];
+  for (const id of [...ids, '7']) await at.published(id);
+  const slots = slotsOf(0, ...ids, '7');
+  const bySlot = ids.toSorted((x, y) => slotOf(x) - slotOf(y));
+  expect((await at.manifest(slots)).rows.map(({ id }) => id)).toEqual(bySlot);
+  const seconds = (await at.manifest(slotsOf(1, ...ids, '7'))).rows.map(({ id }) => id);
+  expect(seconds).toEqual(bySlot.filter((id) => !id.startsWith('one-')));
+  const pages: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await at.manifest(slots, after, 2);
+    pages.push(...page.rows.map(({ id }) => id));
+    after = page.next;
+  } while (after !== undefined);
+  expect(pages).toEqual(bySlot);
+});
