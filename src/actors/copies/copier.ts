@@ -97,8 +97,12 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     const place = this.#place;
     if (place !== undefined && term < place.term) return;
     for (const segment of shredded) await this.#shredded(segment);
+    // A repeat takes no number of its own: one that is ahead means that a message was missed.
+    const ahead = changed.length + shredded.length > 0 ? 1 : 0;
     const next =
-      place?.term === term && place.epoch === epoch && (sequence === place.sequence || sequence === place.sequence + 1);
+      place?.term === term &&
+      place.epoch === epoch &&
+      (sequence === place.sequence || sequence === place.sequence + ahead);
     if (!next) {
       this.#reconcileSoon();
       return;
