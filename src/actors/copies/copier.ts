@@ -109,6 +109,8 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     }
     this.#place = { term, epoch, sequence };
     for (const row of changed) this.#want(row);
+    // The manifest that is being read may be from before this change, and drops what it does not name.
+    if (this.#reconciling !== undefined) this.#again = true;
   }
 
   #stopped(): boolean {
