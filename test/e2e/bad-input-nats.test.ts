@@ -132,3 +132,19 @@ describe('a NATS server that is killed under a running trough', () => {
     expect(await descendants(run.pid)).toEqual(before);
   });
 });
+
+describe('a nats-server of its own that is killed', () => {
+  it('is started again, and everything works as before', async () => {
+    await using dir = await tempDir();
+    await using run = await trough({ data: `${dir.path}/data` });
+    const { writeUrl } = await provision(run, 'hot');
+    await writeTo(writeUrl, "create table t (a); insert into t values ('before')");
+    const ready = /"pid":(\d+)[^\n]*nats-server is ready/g;
+    process.kill(Number(ready.exec(run.log())?.[1]), 'SIGKILL');
+    await eventually('another nats-server', () => [...run.log().matchAll(ready)].length === 2);
+    await eventually('ready', async () => (await httpCall(run.ready.urls.write, 'readyz')).status === 200, 20_000);
+    await writeTo(writeUrl, "insert into t values ('after')");
+    expect(await readFrom(run, 'hot', 'select a from t')).toEqual([{ a: 'before' }, { a: 'after' }]);
+    await writeTo((await provision(run, 'another')).writeUrl, 'create table t (a)');
+  });
+});
