@@ -4,7 +4,7 @@ import { type ClusterView, type NodeEntry } from '../../messages/cluster-view.ts
 import { keys } from '../../messages/keys.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { parseNodeId } from '../../model/node-id.ts';
-import { type Placement, type PlacementNode } from '../../model/placement.ts';
+import { movedBetween, type Placement, type PlacementNode } from '../../model/placement.ts';
 import { encodePlacement, type PlacementDocument } from '../../model/placement-document.ts';
 import { plan } from '../../model/placement-plan.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
@@ -96,7 +96,9 @@ export class Placer implements Actor<PlacerMessage> {
       const done = entry.beat?.complete;
       return done?.term === now.term && done.epoch === now.epoch;
     });
-    return complete ? target : serving;
+    // Compared by content: the two are decoded apart, and a placement that says nothing new must not be written each second.
+    const same = serving.ranks === target.ranks && movedBetween(serving, target) === 0;
+    return complete && !same ? target : serving;
   }
 
   async #write(document: PlacementDocument, moved: boolean): Promise<void> {
