@@ -86,7 +86,7 @@ export class HeldLease {
   }
 
   async #change(change: Partial<LeaseDocument>): Promise<void> {
-    const document = { ...this.#document, ...change };
+    let document = { ...this.#document, ...change };
     try {
       this.#revision = await this.#update(document);
     } catch (error) {
@@ -96,7 +96,8 @@ export class HeldLease {
       const theirs = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
       if (entry === undefined || theirs === undefined || !this.#mine(theirs)) throw this.#gone();
       this.#revision = entry.revision;
-      this.#revision = await this.#update({ ...theirs, ...change });
+      document = { ...theirs, ...change };
+      this.#revision = await this.#update(document);
     }
     this.#document = document;
   }
