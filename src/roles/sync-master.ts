@@ -22,11 +22,13 @@ const MAILBOX = 100_000;
 /** Stands for leadership; the one that leads grants leases, keeps the catalogue and the placement, and answers for the cluster. */
 export async function startSyncMaster(context: NodeContext): Promise<{ url: string }> {
   const { self, bus, subjects, supervisor } = context;
-  const port = await openManagerPort(context);
+  let url = '';
+  let onLeading = (): void => undefined;
   const leadership = new Leadership({
     ...context,
-    self: { ...self, url: port.url },
+    url: () => url,
     emit: ({ kind, term }) => {
+      if (kind === 'leading') onLeading();
       sayJson(bus, subjects.event(kind), { node: self.node, term });
     },
   });
@@ -39,11 +41,17 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   });
   const assigning = supervisor.spawn(() => assigner, { mailboxLimit: MAILBOX });
   const catalogue = await startCatalogue(context, assigning);
+  onLeading = () => {
+    catalogue.send({ kind: 'adopt' });
+  };
   const registrar = startRegistrar(context, catalogue, assigning);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
   startPlacing(context, leadership, assigning);
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
+  // The port is the last to open and the first to close: what it has taken in is still answered by all of the above.
+  const port = await openManagerPort(context);
+  url = port.url;
   const leading = supervisor.spawn(() => leadership);
   leading.send({ kind: 'tick' });
   supervisor.every(LEADERSHIP_TICK_MS, leading, () => ({ kind: 'tick' }));

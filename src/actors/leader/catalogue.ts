@@ -41,6 +41,8 @@ export type ManifestPage = Pick<ManifestAnswer, 'rows' | 'next'>;
 export type CatalogueMessage =
   /** Looks through cold storage for what others put there. */
   | { readonly kind: 'scan' }
+  /** Takes in the segments that only their leases know of: those that another leader granted and that were never published. */
+  | { readonly kind: 'adopt' }
   | { readonly kind: 'granted'; readonly segment: SegmentId; readonly schema: string; readonly reply: Reply<void> }
   | {
       readonly kind: 'published';
@@ -75,6 +77,7 @@ export interface CatalogueDeps {
   readonly log: Log;
 }
 
+const BATCH = 500;
 const COLUMNS = 'id, slot, tier, version, size_bytes, sha256, schema';
 const UPSERT = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -100,6 +103,9 @@ export class Catalogue implements Actor<CatalogueMessage> {
         this.#scanning ??= this.#scan.run(this.#stopping.signal).finally(() => {
           this.#scanning = undefined;
         });
+        return;
+      case 'adopt':
+        await this.#adopt();
         return;
       case 'granted':
         await replyWith(message.reply, this.#granted(message.segment, message.schema));
@@ -135,11 +141,25 @@ export class Catalogue implements Actor<CatalogueMessage> {
     await this.#scanning;
   }
 
+  async #adopt(): Promise<void> {
+    const held = Array.from(this.#deps.view.leases(), ({ document }) => document).filter(
+      ({ state }) => state === 'held',
+    );
+    for (let at = 0; at < held.length; at += BATCH) {
+      const statements = held.slice(at, at + BATCH).map(({ segment, schema }) => this.#grant(segment, schema));
+      await this.#deps.database.run(statements);
+    }
+  }
+
   async #granted(segment: SegmentId, schema: string): Promise<void> {
+    await this.#deps.database.run([this.#grant(segment, schema)]);
+  }
+
+  #grant(segment: string, schema: string): { sql: string; params: SqlValue[] } {
     const { tier, copies } = this.#deps.rule(segment);
     const sql = `insert into segments (id, slot, tier, copies, version, size_bytes, schema, modified_ms) values (?, ?, ?, ?, 0, 0, ?, 0)
       on conflict (id) do update set schema = coalesce(schema, excluded.schema), vanished = 0`;
-    await this.#deps.database.run([{ sql, params: [segment, slotOf(segment), tier, copies, schema] }]);
+    return { sql, params: [segment, slotOf(segment), tier, copies, schema] };
   }
 
   async #published(segment: SegmentId, { version, sizeBytes, sha256, modifiedMs }: Published): Promise<void> {

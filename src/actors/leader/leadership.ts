@@ -29,10 +29,12 @@ export interface LeadershipDeps {
   readonly view: ClusterView;
   readonly emit: Emit<LeadershipNews>;
   readonly log: Log;
-  readonly self: { readonly node: string; readonly session: string; readonly url: string };
+  readonly self: { readonly node: string; readonly session: string };
+  /** Where its manager listens. */
+  readonly url: () => string;
 }
 
-export const RENEW_EVERY_MS = 2_000;
+const RENEW_EVERY_MS = 2_000;
 /** An unchanged document of this age is a dead leader's. Longer than the leader believes in itself without a renewal. */
 const TAKE_OVER_AFTER_MS = 6_500;
 const STEP_DOWN_AFTER_MS = 5_000;
@@ -82,11 +84,18 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
 
   async #stand(): Promise<void> {
     const seen = this.#deps.view.leader();
-    const { node, session, url } = this.#deps.self;
+    const { node, session } = this.#deps.self;
     // Our own name in it is that of an earlier run: this one holds the data directory and nobody else answers to the name.
     const vacant = !seen?.document.held || seen.document.node === node;
     if (!vacant && seen.unchangedMs < TAKE_OVER_AFTER_MS) return;
-    const document: LeaderDocument = { node, session, url, held: true, term: (seen?.document.term ?? 0) + 1, beat: 0 };
+    const document: LeaderDocument = {
+      node,
+      session,
+      url: this.#deps.url(),
+      held: true,
+      term: (seen?.document.term ?? 0) + 1,
+      beat: 0,
+    };
     const askedAt = this.#deps.clock.monotonic();
     try {
       const revision = await this.#write(document, seen?.revision);

@@ -153,7 +153,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       lease: lease.document,
       revision: lease.revision,
       schemaSql,
-      hasBase: lease.document.version !== null,
+      hasBase: lease.document.version !== null || (await this.#deps.cold.stat(id)) !== undefined,
     });
     return {
       segment: id,

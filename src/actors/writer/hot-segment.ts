@@ -1,21 +1,16 @@
 import { type ColdStore } from '../../cold/cold-store.ts';
 import { type Disk } from '../../disk/disk.ts';
-import { type Engine, type WriteOutcome, type WriteSession } from '../../engine/engine.ts';
+import { type Engine, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
-import { type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
+import { type WriteRequest } from '../../model/sql-types.ts';
 import { nextVersion } from '../../model/version.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { Turns } from '../../runtime/turns.ts';
+import { GroupCommit, type Written } from './group-commit.ts';
 import { type HeldLease } from './held-lease.ts';
-
-export interface Written {
-  readonly results: readonly StatementResult[];
-  readonly sequence: number;
-}
 
 export interface HotSegmentDeps {
   readonly engine: Engine;
@@ -28,34 +23,16 @@ export interface HotSegmentDeps {
   readonly queueLimit: number;
 }
 
-interface Waiting {
-  readonly request: WriteRequest;
-  readonly deadlineMs: number;
-  /** It shared a group that was killed at its deadline, so it runs by itself now. */
-  readonly alone: boolean;
-  readonly resolve: (written: Written) => void;
-  readonly reject: (error: TroughError) => void;
-}
-
-/** A group larger than this waits no longer for its one sync than several smaller ones would. */
-const LARGEST_GROUP = 512;
-
-/**
- * One segment that is open for writing here. Requests that wait share one transaction and one sync (group commit, as in DeWitt et al., 1984);
- * each has its own savepoint, so that one that fails is undone alone.
- */
+/** One segment that is open for writing here, from its opening to its release. */
 export class HotSegment {
   readonly id: SegmentId;
   readonly file: string;
   readonly lease: HeldLease;
+  readonly sizeBytes: number;
   readonly #deps: HotSegmentDeps;
-  readonly #turns = new Turns();
-  #session: WriteSession;
-  #queue: Waiting[] = [];
-  #draining: Promise<void> | undefined;
+  readonly #writes: GroupCommit;
   #promoting: Promise<Published> | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  #commits = 0;
   #lastWriteAt: number;
   #unpromotedAt: number | undefined;
 
@@ -63,10 +40,20 @@ export class HotSegment {
     this.id = id;
     this.file = deps.paths.hot(id);
     this.lease = lease;
-    this.#session = session;
+    this.sizeBytes = session.sizeBytes;
     this.#deps = deps;
     this.#lastWriteAt = deps.clock.monotonic();
     if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
+    this.#writes = new GroupCommit(session, {
+      ...deps,
+      segment: id,
+      lease,
+      openSession: () => deps.engine.openWriter({ segment: id, file: this.file }),
+      committed: () => {
+        this.#lastWriteAt = deps.clock.monotonic();
+        this.#unpromotedAt ??= this.#lastWriteAt;
+      },
+    });
   }
 
   /** ms since the last write, or since it was opened. */
@@ -79,26 +66,18 @@ export class HotSegment {
     return this.#unpromotedAt === undefined ? 0 : this.#deps.clock.monotonic() - this.#unpromotedAt;
   }
 
-  get sizeBytes(): number {
-    return this.#session.sizeBytes;
-  }
-
   get open(): boolean {
     return this.#state === 'open';
   }
 
+  /** It could not be opened again after its child died: only a fresh start of it may help. */
+  get broken(): boolean {
+    return this.#writes.broken !== undefined;
+  }
+
   /** Resolves when it is committed and on disk. WRITE_QUEUE_FULL, SEGMENT_NOT_WRITABLE while it closes, or the error of its SQL. */
   write(request: WriteRequest, deadlineMs: number): Promise<Written> {
-    if (this.#state !== 'open') return Promise.reject(this.#closed());
-    if (this.#queue.length >= this.#deps.queueLimit) {
-      return Promise.reject(
-        new TroughError('WRITE_QUEUE_FULL', `too many writes wait for '${this.id}'; try again shortly`),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ request, deadlineMs, alone: false, resolve, reject });
-      this.#draining ??= this.#drain();
-    });
+    return this.#state === 'open' ? this.#writes.write(request, deadlineMs) : Promise.reject(this.#closed());
   }
 
   /** Publishes the committed state to cold storage. Two at a time are one. Writes go on meanwhile. */
@@ -110,21 +89,22 @@ export class HotSegment {
     return this.#promoting;
   }
 
-  /** Takes no more writes, publishes what is unpublished, gives the lease up and removes the hot file. */
+  /** Takes no more writes, publishes what is unpublished, gives the lease up and removes the hot file. On an error it is open as before. */
   async close(options: { discard: boolean }): Promise<Published | undefined> {
     if (this.#state !== 'open') throw this.#closed();
     this.#state = 'closing';
+    let published: Published | undefined;
     try {
       await this.#settled();
-      const published = options.discard ? undefined : await this.promote();
+      published = options.discard ? undefined : await this.promote();
       await this.lease.giveUp(options.discard ? 'shredded' : 'released');
-      await this.#end();
-      await this.#deps.disk.removeDatabase(this.file);
-      return published;
     } catch (error) {
       this.#state = 'open';
       throw error;
     }
+    await this.#end();
+    await this.#deps.disk.removeDatabase(this.file);
+    return published;
   }
 
   /** Stops without giving the lease up: the file stays, the next start of this node opens it again. */
@@ -136,167 +116,57 @@ export class HotSegment {
 
   async #settled(): Promise<void> {
     await this.#promoting?.catch(() => undefined);
-    while (this.#draining !== undefined) await this.#draining;
+    await this.#writes.idle();
   }
 
   async #end(): Promise<void> {
     this.#state = 'closed';
-    await this.#session[Symbol.asyncDispose]();
+    await this.#writes.end();
   }
 
   #closed(): TroughError {
-    return new TroughError(
-      'SEGMENT_NOT_WRITABLE',
-      `'${this.id}' is being closed on this node; provision it to write again`,
-    );
-  }
-
-  async #drain(): Promise<void> {
-    // Everything that was asked for in this turn of the event loop joins the first group.
-    await Promise.resolve();
-    while (this.#queue.length > 0) {
-      const group = this.#nextGroup();
-      await this.#turns.take(() => this.#commit(group));
-    }
-    this.#draining = undefined;
-  }
-
-  #nextGroup(): Waiting[] {
-    if (this.#queue[0]?.alone === true) return this.#queue.splice(0, 1);
-    const lonely = this.#queue.findIndex(({ alone }) => alone);
-    return this.#queue.splice(0, Math.min(LARGEST_GROUP, lonely === -1 ? this.#queue.length : lonely));
-  }
-
-  async #commit(group: readonly Waiting[]): Promise<void> {
-    const outcomes = await this.#apply(group);
-    if (outcomes === undefined) return;
-    const anyDone = outcomes.some(({ ok }) => ok);
-    if (anyDone && !(await this.#stillHeld(group))) return;
-    try {
-      if (anyDone) {
-        await this.#session.commit();
-        this.#commits += 1;
-        this.#lastWriteAt = this.#deps.clock.monotonic();
-        this.#unpromotedAt ??= this.#lastWriteAt;
-      } else {
-        await this.#session.rollback();
-      }
-    } catch (error) {
-      await this.#commitFailed(group, error);
-      return;
-    }
-    const sequence = this.#commits;
-    group.forEach((waiting, index) => {
-      settle(waiting, outcomes[index], sequence);
-    });
-  }
-
-  /** The outcomes with the transaction still open; undefined when the group was answered or queued again. */
-  async #apply(group: readonly Waiting[]): Promise<readonly WriteOutcome[] | undefined> {
-    try {
-      await this.lease.markUnpromoted();
-    } catch (error) {
-      for (const { reject } of group) reject(TroughError.from(error));
-      return undefined;
-    }
-    try {
-      const deadlineMs = Math.max(...group.map((waiting) => waiting.deadlineMs));
-      return await this.#session.apply(
-        group.map(({ request }) => request),
-        deadlineMs,
-      );
-    } catch (error) {
-      await this.#applyFailed(group, TroughError.from(error));
-      return undefined;
-    }
-  }
-
-  /** Nothing of the group remains. One request was the cause: each runs again by itself, so that only that one fails. */
-  async #applyFailed(group: readonly Waiting[], error: TroughError): Promise<void> {
-    const [only] = group;
-    if (group.length === 1 && only !== undefined) only.reject(error);
-    else this.#queue.unshift(...group.map((waiting) => ({ ...waiting, alone: true })));
-    await this.#reopen();
-  }
-
-  /** False when the lease is not surely ours: the group is undone and answered with why. */
-  async #stillHeld(group: readonly Waiting[]): Promise<boolean> {
-    try {
-      await this.lease.assertHeld();
-      return true;
-    } catch (thrown) {
-      for (const { reject } of group) reject(TroughError.from(thrown));
-      await this.#session.rollback().catch(() => this.#reopen());
-      return false;
-    }
-  }
-
-  /** The child died with the COMMIT: nobody can say whether it was kept. */
-  async #commitFailed(group: readonly Waiting[], thrown: unknown): Promise<void> {
-    const error = TroughError.from(thrown);
-    const unknown = new TroughError(
-      'WRITE_OUTCOME_UNKNOWN',
-      `the write to '${this.id}' may or may not have been kept: ${error.message}`,
-      { segment: this.id },
-      error,
-    );
-    for (const { reject } of group) reject(unknown);
-    await this.#reopen();
-  }
-
-  async #reopen(): Promise<void> {
-    try {
-      await this.#session[Symbol.asyncDispose]();
-    } catch (error) {
-      this.#deps.log.debug({ segment: this.id, err: error }, 'a broken write session did not close');
-    }
-    try {
-      this.#session = await this.#deps.engine.openWriter({ segment: this.id, file: this.file });
-    } catch (error) {
-      this.#deps.log.error({ segment: this.id, err: error }, 'a segment could not be opened again for writing');
-      this.#state = 'closed';
-      const failure = new TroughError(
-        'SEGMENT_NOT_WRITABLE',
-        `'${this.id}' could not be opened again on this node`,
-        {},
-        error,
-      );
-      for (const { reject } of this.#queue.splice(0)) reject(failure);
-    }
+    const message = `'${this.id}' is being closed on this node; provision it to write again`;
+    return new TroughError('SEGMENT_NOT_WRITABLE', message, { segment: this.id });
   }
 
   async #promote(): Promise<Published> {
     const published = this.lease.published;
     if (published !== undefined && !this.lease.unpromoted) return published;
-    await this.#turns.take(() => this.lease.setUnderPromotion(true));
-    const snapshotFile = this.#deps.paths.temporary(this.id, `${String(this.lease.epoch)}-${String(this.#commits)}`);
+    await this.#writes.between(() => this.lease.setUnderPromotion(true));
+    const { commits } = this.#writes;
+    const startedAt = this.#deps.clock.monotonic();
     try {
-      const commits = this.#commits;
-      const startedAt = this.#deps.clock.monotonic();
-      const snapshot = await this.#session.snapshot(snapshotFile);
-      const file = await this.#deps.cold.publish(this.id, snapshotFile, snapshot.sha256);
-      const result: Published = {
-        version: nextVersion(this.lease.version, file.modifiedMs),
-        sizeBytes: snapshot.sizeBytes,
-        sha256: snapshot.sha256,
-        path: file.path,
-        modifiedMs: file.modifiedMs,
-      };
+      const result = await this.#publish();
       // Between groups, so that no write can slip between the comparison and the document.
-      await this.#turns.take(() => this.lease.setPublished(result, { unpromoted: this.#commits !== commits }));
-      this.#unpromotedAt = this.#commits === commits ? undefined : startedAt;
+      await this.#writes.between(() =>
+        this.lease.setPublished(result, { unpromoted: this.#writes.commits !== commits }),
+      );
+      this.#unpromotedAt = this.#writes.commits === commits ? undefined : startedAt;
       return result;
     } catch (error) {
-      await this.#turns.take(() => this.lease.setUnderPromotion(false)).catch(() => undefined);
+      await this.#writes
+        .between(() => this.lease.setUnderPromotion(false))
+        .catch((flagError: unknown) => {
+          this.#deps.log.warn(
+            { segment: this.id, err: TroughError.from(flagError) },
+            'the end of a promote that failed was not noted',
+          );
+        });
       throw error;
-    } finally {
-      await this.#deps.disk.removeDatabase(snapshotFile);
     }
   }
-}
 
-function settle(waiting: Waiting, outcome: WriteOutcome | undefined, sequence: number): void {
-  if (outcome === undefined) waiting.reject(new TroughError('INTERNAL', 'a write has no outcome'));
-  else if (outcome.ok) waiting.resolve({ results: outcome.results, sequence });
-  else waiting.reject(TroughError.fromRecord(outcome.error));
+  async #publish(): Promise<Published> {
+    const { paths, cold, disk } = this.#deps;
+    const file = paths.temporary(this.id, `${String(this.lease.epoch)}-${String(this.#writes.commits)}`);
+    await disk.makeDirectoryOf(file);
+    try {
+      const { sizeBytes, sha256 } = await this.#writes.session.snapshot(file);
+      await this.lease.assertHeld();
+      const { path, modifiedMs } = await cold.publish(this.id, file, sha256);
+      return { version: nextVersion(this.lease.version, modifiedMs), sizeBytes, sha256, path, modifiedMs };
+    } finally {
+      await disk.removeDatabase(file);
+    }
+  }
 }

@@ -41,19 +41,22 @@ export class SegmentOpener {
     return { base, created: base === undefined };
   }
 
-  /** For a lease that this node held when it stopped: its own file is the newest state there is. */
+  /**
+   * For a lease that this node held when it stopped. With unpublished writes its own file is the newest state there is; without any, what is
+   * published is the whole truth, and what lies here may be of an older lease.
+   */
   async prepareKept(id: SegmentId, lease: LeaseDocument): Promise<Prepared> {
-    if (await this.#deps.disk.exists(this.#deps.paths.hot(id)))
+    if (!lease.unpromoted) return this.prepareGranted(id, lease, await this.#hasBase(id, lease));
+    if (await this.#deps.disk.exists(this.#deps.paths.hot(id))) {
       return { base: await this.#known(id, lease), created: false };
-    if (lease.unpromoted) {
-      throw new TroughError(
-        'SEGMENT_DAMAGED',
-        `the file of '${id}' with its unpublished writes is gone from this node`,
-        { segment: id },
-      );
     }
-    const base = await this.#fetchBase(id, lease);
-    return { base, created: base === undefined };
+    throw new TroughError('SEGMENT_DAMAGED', `the file of '${id}' with its unpublished writes is gone from this node`, {
+      segment: id,
+    });
+  }
+
+  async #hasBase(id: SegmentId, lease: LeaseDocument): Promise<boolean> {
+    return lease.version !== null || (await this.#deps.cold.stat(id)) !== undefined;
   }
 
   async #fetchBase(id: SegmentId, lease: LeaseDocument): Promise<Published | undefined> {

@@ -72,6 +72,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
   readonly #tidyTasks = new KeyedTasks({ parallel: 4, waiting: Infinity });
   readonly #tidying = new Set<SegmentId>();
+  /** Leases of this node whose segments are not open yet. */
+  readonly #unopened = new Set<SegmentId>();
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
@@ -168,7 +170,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
         segment: id,
       });
     }
-    if (lease.session !== this.#deps.self.session) {
+    // A lease with unpublished writes was open here before, whatever the asker thinks: its file is the newest state there is.
+    if (lease.session !== this.#deps.self.session || lease.unpromoted) {
       const reopened = await this.#reopen(id);
       return { sizeBytes: reopened?.sizeBytes ?? 0, created: false };
     }
@@ -244,7 +247,9 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   #tidy(): void {
     const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
+    for (const id of this.#unopened) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
+      if (hot.broken && hot.open) this.#openAfresh(hot);
       if (!hot.open || this.#tidying.has(hot.id)) continue;
       if (hot.idleMs >= releaseAfterMs) this.#tidyOne(hot.id, 'release', leader.release);
       else if (hot.unpromotedMs >= promoteAfterMs) this.#tidyOne(hot.id, 'promote', leader.promote);
@@ -264,17 +269,40 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       .finally(() => this.#tidying.delete(id));
   }
 
+  #openAfresh(hot: HotSegment): void {
+    this.#unopened.add(hot.id);
+    void this.#tasks
+      .run(hot.id, () => this.#drop(hot))
+      .catch((error: unknown) => {
+        this.#deps.log.debug(
+          { segment: hot.id, err: TroughError.from(error) },
+          'a broken segment did not close cleanly',
+        );
+      });
+  }
+
   #reclaim(): void {
     for (const { document } of this.#deps.view.leases()) {
-      if (document.state !== 'held' || document.node !== this.#deps.self.node) continue;
-      const id = parseSegmentId(document.segment);
-      if (this.#open.has(id)) continue;
-      void this.#tasks
-        .run(id, () => this.#reopen(id))
-        .catch((error: unknown) => {
-          this.#deps.log.error({ segment: id, err: error }, 'a segment that this node holds could not be opened');
-        });
+      if (document.state === 'held' && document.node === this.#deps.self.node)
+        this.#reopenSoon(parseSegmentId(document.segment));
     }
+  }
+
+  /** What cannot be opened now is tried again at every tick: the disk may have room again, or cold storage be back. */
+  #reopenSoon(id: SegmentId): void {
+    this.#unopened.add(id);
+    if (this.#tidying.has(id)) return;
+    this.#tidying.add(id);
+    void this.#tasks
+      .run(id, () => this.#reopen(id))
+      .then(() => this.#unopened.delete(id))
+      .catch((error: unknown) => {
+        this.#deps.log.error(
+          { segment: id, err: TroughError.from(error) },
+          'a segment that this node holds could not be opened and is tried again',
+        );
+      })
+      .finally(() => this.#tidying.delete(id));
   }
 
   /** A new session takes its own lease over, with a new epoch, so that nothing of the old session can still be acknowledged. */
