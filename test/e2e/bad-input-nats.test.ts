@@ -139,9 +139,11 @@ describe('a nats-server of its own that is killed', () => {
     await using run = await trough({ data: `${dir.path}/data` });
     const { writeUrl } = await provision(run, 'hot');
     await writeTo(writeUrl, "create table t (a); insert into t values ('before')");
-    const ready = /"pid":(\d+)[^\n]*nats-server is ready/g;
-    process.kill(Number(ready.exec(run.log())?.[1]), 'SIGKILL');
-    await eventually('another nats-server', () => [...run.log().matchAll(ready)].length === 2);
+    const servers = (): string[] =>
+      Array.from(run.log().matchAll(/"pid":(\d+)[^\n]*nats-server is ready/g), ([, pid = '']) => pid);
+    const [first] = servers();
+    process.kill(Number(first), 'SIGKILL');
+    await eventually('another nats-server', () => servers().length === 2);
     await eventually('ready', async () => (await httpCall(run.ready.urls.write, 'readyz')).status === 200, 20_000);
     await writeTo(writeUrl, "insert into t values ('after')");
     expect(await readFrom(run, 'hot', 'select a from t')).toEqual([{ a: 'before' }, { a: 'after' }]);
