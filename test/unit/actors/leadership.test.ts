@@ -33,7 +33,8 @@ class Candidate {
       view: this.view,
       emit: (item) => this.news.push(item),
       log: silentLog,
-      self: { node, session: `${node}-1`, url: `http://${node}` },
+      self: { node, session: `${node}-1` },
+      url: () => `http://${node}`,
     });
   }
 

@@ -301,16 +301,29 @@ test('of two who take over one lease after a restart only one opens it', async (
   expect(await cluster.leaseOf(id)).toMatchObject({ node: 'n2', epoch: 9 });
 });
 
-test('a segment that could not be opened again here can be opened by its next provision', async () => {
-  const { cluster, engine, open, write, content } = await scene();
+test('a segment that could not be opened again is opened afresh soon, with all that was acknowledged', async () => {
+  const { cluster, engine, host, open, write, content } = await scene();
   await open();
   await write('a');
   engine.gate.failNext('openWriter', new TroughError('ENGINE_CHILD_DIED', 'no child'));
   await write('crash').catch(() => undefined);
-  await cluster.settle();
-  await open({ unpromoted: true });
+  for (let tick = 0; tick < 2; tick += 1) {
+    host.receive({ kind: 'tick' });
+    await cluster.settle();
+  }
   await write('b');
   expect(content()).toBe('a\nb\n');
+});
+
+test('a file of unknown age is not taken for the published state after a restart', async () => {
+  const { cluster, cold, disk, host, content } = await scene();
+  cold.put(id, 'published', 70);
+  disk.files.set(paths.hot(id), 'of an older lease\n');
+  await cluster.lease(id, { session: 'n1-0', version: 70, sha256: sha256Of('published'), sizeBytes: 9 });
+  host.receive({ kind: 'reclaim' });
+  await cluster.settle();
+  expect(content()).toBe('published');
+  expect(disk.names(paths.lostDir)).toHaveLength(1);
 });
 
 test('the leader is asked to promote what waited long enough and to release what nobody writes any more', async () => {
