@@ -131,7 +131,8 @@ test('a removed segment is gone, and one that was never there is undefined', asy
   await using at = await scene();
   await at.published('s');
   const segment = parseSegmentId('s');
-  await at.asking<void>((reply) => ({ kind: 'removed', segment, reply }));
+  const removed: Promise<void> = at.asking((reply) => ({ kind: 'removed', segment, reply }));
+  await removed;
   expect(await at.asking((reply) => ({ kind: 'segment', segment, reply }))).toBeUndefined();
 });
 

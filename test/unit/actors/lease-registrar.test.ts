@@ -1,74 +1,14 @@
 import { expect, test } from 'vitest';
-import { LeaseRegistrar } from '../../../src/actors/leader/lease-registrar.ts';
 import { TroughError } from '../../../src/errors.ts';
-import { silentLog } from '../../../src/log.ts';
-import {
-  type PromoteAnswer,
-  type ProvisionAnswer,
-  type ReleaseAnswer,
-  type ShredAnswer,
-} from '../../../src/messages/control.ts';
-import { keys } from '../../../src/messages/keys.ts';
-import { type Published } from '../../../src/messages/node-messages.ts';
-import { compileRules } from '../../../src/model/segment-rules.ts';
-import { ask } from '../../../src/runtime/ask.ts';
-import { FakeCluster, leaseDocument } from '../../support/fake-cluster.ts';
-import { FakeColdStore } from '../../support/fake-cold-store.ts';
-import { FakeDisk } from '../../support/fake-disk.ts';
-import { FakeNodes } from '../../support/fake-nodes.ts';
-
-const PUBLISHED: Published = { version: 70, sizeBytes: 5, sha256: 'ab', path: '/cold/s.sqlite', modifiedMs: 70 };
-
-async function scene(...nodes: string[]) {
-  const cluster = new FakeCluster();
-  const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
-  const peers = new FakeNodes();
-  const told: string[] = [];
-  const registrar = new LeaseRegistrar({
-    clock: cluster.clock,
-    log: silentLog,
-    view: cluster.view,
-    store: cluster.store,
-    cold,
-    nodes: peers,
-    rule: compileRules([{ match: '^old-', tier: 'cold' }], 2),
-    news: {
-      granted: (segment, schema) => Promise.resolve(void told.push(`granted ${segment} ${schema}`)),
-      published: (segment, { version }) => Promise.resolve(void told.push(`published ${segment} ${String(version)}`)),
-      shredded: (segment) => Promise.resolve(void told.push(`shredded ${segment}`)),
-    },
-  });
-  const ref = {
-    name: registrar.name,
-    send: (message: Parameters<LeaseRegistrar['receive']>[0]): boolean => {
-      registrar.receive(message);
-      return true;
-    },
-  };
-  for (const node of nodes) await cluster.node(node);
-  return {
-    ...{ cluster, cold, peers, told, registrar },
-    provision: (segment: string, schema?: string): Promise<ProvisionAnswer> =>
-      ask(ref, (reply) => ({ kind: 'provision', request: { segment, schema }, reply })),
-    promote: (segment: string): Promise<PromoteAnswer> =>
-      ask(ref, (reply) => ({ kind: 'promote', request: { segment }, reply })),
-    release: (segment: string): Promise<ReleaseAnswer> =>
-      ask(ref, (reply) => ({ kind: 'release', request: { segment }, reply })),
-    shred: (segment: string, force = false): Promise<ShredAnswer> =>
-      ask(ref, (reply) => ({ kind: 'shred', request: { segment, force }, reply })),
-    sweep: async (): Promise<void> => {
-      registrar.receive({ kind: 'sweep' });
-      await cluster.settle();
-    },
-  };
-}
+import { leaseDocument } from '../../support/fake-cluster.ts';
+import { registry } from './registrar-fixture.ts';
 
 function code(name: string) {
   return expect.objectContaining({ code: name }) as unknown;
 }
 
 test('a new segment gets a lease, a node that opens it and a place in the catalogue', async () => {
-  const { cluster, peers, told, provision } = await scene('n1');
+  const { cluster, peers, told, provision } = await registry('n1');
   await cluster.schema({ id: 'warc', sql: 'create table t (x)' });
   expect(await provision('s', 'warc')).toEqual({
     segment: 's',
@@ -85,13 +25,13 @@ test('a new segment gets a lease, a node that opens it and a place in the catalo
 });
 
 test('without a schema it is the default one, which nobody has to register', async () => {
-  const { peers, provision } = await scene('n1');
+  const { peers, provision } = await registry('n1');
   expect(await provision('s')).toMatchObject({ schema: 'default', created: true });
   expect(peers.opens).toMatchObject([{ schemaSql: '' }]);
 });
 
 test('provisioning again leads to the same node and the same lease', async () => {
-  const { cluster, peers, provision } = await scene('n1', 'n2');
+  const { cluster, peers, provision } = await registry('n1', 'n2');
   const { node } = await provision('s');
   await cluster.settle();
   expect(await provision('s', 'warc')).toMatchObject({ node, schema: 'warc', created: false });
@@ -100,7 +40,7 @@ test('provisioning again leads to the same node and the same lease', async () =>
 });
 
 test('a segment of cold storage is opened from there, with the base that its last lease names', async () => {
-  const { cluster, cold, peers, provision } = await scene('n1');
+  const { cluster, cold, peers, provision } = await registry('n1');
   cold.put('s', 'rows');
   await cluster.lease('s', { state: 'released', epoch: 4, version: 70, sha256: 'ab', sizeBytes: 4, schema: 'warc' });
   expect(await provision('s', 'unheard of')).toMatchObject({ created: false, schema: 'unheard of' });
@@ -110,28 +50,28 @@ test('a segment of cold storage is opened from there, with the base that its las
 });
 
 test('a segment that was published but is gone from cold storage is not made anew', async () => {
-  const { cluster, provision } = await scene('n1');
+  const { cluster, provision } = await registry('n1');
   await cluster.lease('s', { state: 'released', version: 70 });
   await expect(provision('s')).rejects.toEqual(code('COLD_MISSING'));
   expect(await cluster.leaseOf('s')).toMatchObject({ state: 'released', epoch: 1 });
 });
 
 test('an unknown schema leaves no lease', async () => {
-  const { cluster, peers, provision } = await scene('n1');
+  const { cluster, peers, provision } = await registry('n1');
   await expect(provision('s', 'nothing')).rejects.toEqual(code('SCHEMA_UNKNOWN'));
   expect(await cluster.leaseOf('s')).toBeUndefined();
   expect(peers.calls).toEqual([]);
 });
 
 test('a segment of the cold tier is refused, and so is a name that is no segment id', async () => {
-  const { cluster, provision } = await scene('n1');
+  const { cluster, provision } = await registry('n1');
   await expect(provision('old-1')).rejects.toEqual(code('SEGMENT_COLD_TIER'));
   await expect(provision('../etc')).rejects.toEqual(code('SEGMENT_ID_INVALID'));
   expect(await cluster.leaseOf('old-1')).toBeUndefined();
 });
 
 test('the node that is least filled for its quota is chosen, among those that live and write', async () => {
-  const { cluster, provision } = await scene();
+  const { cluster, provision } = await registry();
   await cluster.node('n1', { quotaBytes: 1_000_000_000_000 }, { storedBytes: 500_000_000_000 });
   await cluster.node('n2', { quotaBytes: 10_000_000_000_000 }, { storedBytes: 1_000_000_000_000 });
   await cluster.node('n3', { roles: ['reader'] });
@@ -143,20 +83,20 @@ test('the node that is least filled for its quota is chosen, among those that li
 });
 
 test('a burst spreads out although no beat has told of it yet', async () => {
-  const { provision } = await scene('n1', 'n2', 'n3');
+  const { provision } = await registry('n1', 'n2', 'n3');
   const answers = await Promise.all(Array.from({ length: 30 }, (_, index) => provision(`s${String(index)}`)));
   const counts = ['n1', 'n2', 'n3'].map((name) => answers.filter(({ node }) => node === name).length);
   expect(counts).toEqual([10, 10, 10]);
 });
 
 test('without a node that writes nothing is granted', async () => {
-  const { cluster, provision } = await scene();
+  const { cluster, provision } = await registry();
   await expect(provision('s')).rejects.toEqual(code('NODE_UNAVAILABLE'));
   expect(await cluster.leaseOf('s')).toBeUndefined();
 });
 
 test('a lease whose node does not open the segment is taken back', async () => {
-  const { cluster, peers, provision } = await scene('n1');
+  const { cluster, peers, provision } = await registry('n1');
   peers.gate.failNext('open', new TroughError('DISK_FULL', 'no room'));
   await expect(provision('s')).rejects.toEqual(code('DISK_FULL'));
   expect(await cluster.leaseOf('s')).toMatchObject({ state: 'shredded', epoch: 1 });
@@ -166,7 +106,7 @@ test('a lease whose node does not open the segment is taken back', async () => {
 });
 
 test('a failed open of a published segment leaves it released, as it was', async () => {
-  const { cluster, cold, peers, provision } = await scene('n1');
+  const { cluster, cold, peers, provision } = await registry('n1');
   cold.put('s', 'rows');
   await cluster.lease('s', { state: 'released', version: 70, sha256: 'ab', sizeBytes: 4 });
   peers.gate.failNext('open', new TroughError('DISK_FULL', 'no room'));
@@ -175,7 +115,7 @@ test('a failed open of a published segment leaves it released, as it was', async
 });
 
 test('a failed open of a segment that cold storage had before any lease does not shred it', async () => {
-  const { cluster, cold, peers, provision } = await scene('n1');
+  const { cluster, cold, peers, provision } = await registry('n1');
   cold.put('s', 'rows');
   peers.gate.failNext('open', new TroughError('DISK_FULL', 'no room'));
   await expect(provision('s')).rejects.toEqual(code('DISK_FULL'));
@@ -186,7 +126,7 @@ test('a failed open of a segment that cold storage had before any lease does not
 });
 
 test('a view that is behind is put right by the store', async () => {
-  const { cluster, cold, peers, provision } = await scene('n1', 'n2');
+  const { cluster, cold, peers, provision } = await registry('n1', 'n2');
   cold.put('s', 'rows');
   await cluster.lease('s', { state: 'released', version: 70 });
   cluster.blind();
@@ -196,7 +136,7 @@ test('a view that is behind is put right by the store', async () => {
 });
 
 test('the lease of a lost node moves when every acknowledged write is published', async () => {
-  const { cluster, cold, provision } = await scene('n1', 'n2');
+  const { cluster, cold, provision } = await registry('n1', 'n2');
   cold.put('s', 'rows');
   await cluster.lease('s', { epoch: 3, version: 70 });
   await cluster.pass(11_000, ['n2']);
@@ -205,7 +145,7 @@ test('the lease of a lost node moves when every acknowledged write is published'
 });
 
 test('the lease of a lost node stays when it has writes that were not promoted', async () => {
-  const { cluster, provision, promote, release } = await scene('n1', 'n2');
+  const { cluster, provision, promote, release } = await registry('n1', 'n2');
   await cluster.lease('s', { unpromoted: true });
   await cluster.pass(11_000, ['n2']);
   await expect(provision('s')).rejects.toEqual(code('SEGMENT_HOLDER_DOWN'));
@@ -215,7 +155,7 @@ test('the lease of a lost node stays when it has writes that were not promoted',
 });
 
 test('writes that the view has not heard of keep the lease where it is', async () => {
-  const { cluster, cold, provision } = await scene('n1', 'n2');
+  const { cluster, cold, provision } = await registry('n1', 'n2');
   cold.put('s', 'rows');
   await cluster.lease('s', { version: 70 });
   await cluster.pass(11_000, ['n2']);
@@ -226,14 +166,14 @@ test('writes that the view has not heard of keep the lease where it is', async (
 });
 
 test('two provisions of one segment at one moment lead to one lease', async () => {
-  const { cluster, provision } = await scene('n1', 'n2');
+  const { cluster, provision } = await registry('n1', 'n2');
   const [one, other] = await Promise.all([provision('s'), provision('s')]);
   expect(one.node).toBe(other.node);
   expect(await cluster.leaseOf('s')).toMatchObject({ node: one.node, epoch: 1 });
 });
 
 test('two leaders that grant at one moment lead to one lease', async () => {
-  const { cluster, peers, registrar, provision } = await scene('n1', 'n2');
+  const { cluster, peers, registrar, provision } = await registry('n1', 'n2');
   const other = leaseDocument('s', { node: 'n2', session: 'n2-1' });
   const create = cluster.store.create.bind(cluster.store);
   cluster.store.create = async (key, value, signal) => {
@@ -244,107 +184,4 @@ test('two leaders that grant at one moment lead to one lease', async () => {
   expect(await provision('s')).toMatchObject({ node: 'n2', created: false });
   expect(peers.calls).toEqual(['open n2']);
   await registrar.stop();
-});
-
-test('promote asks the holder and tells the catalogue what was published', async () => {
-  const { cluster, peers, told, promote } = await scene('n1');
-  await cluster.lease('s', { epoch: 6 });
-  const asked: unknown[] = [];
-  peers.onHolder = (_node, request) => {
-    asked.push(request);
-    return Promise.resolve({ published: PUBLISHED });
-  };
-  expect(await promote('s')).toEqual({ segment: 's', version: 70, sizeBytes: 5, sha256: 'ab', path: '/cold/s.sqlite' });
-  expect(asked).toEqual([{ segment: 's', epoch: 6, discard: false }]);
-  expect(told).toEqual(['published s 70']);
-});
-
-test('release closes at the holder and tells the catalogue what was published', async () => {
-  const { cluster, peers, told, release } = await scene('n1');
-  await cluster.lease('s');
-  peers.onHolder = () => Promise.resolve({ published: PUBLISHED });
-  expect(await release('s')).toEqual({ segment: 's', version: 70 });
-  expect(peers.calls).toEqual(['close n1']);
-  expect(told).toEqual(['published s 70']);
-});
-
-test('what no node holds can be neither promoted nor released', async () => {
-  const { cluster, promote, release } = await scene('n1');
-  await cluster.lease('given-up', { state: 'released', version: 70 });
-  for (const segment of ['given-up', 'never-seen']) {
-    await expect(promote(segment)).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
-    await expect(release(segment)).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
-  }
-});
-
-test('a shred takes a segment out of cold storage and says so in its lease and to the catalogue', async () => {
-  const { cluster, cold, told, shred } = await scene('n1');
-  cold.put('s', 'rows');
-  await shred('s');
-  expect(cold.content('s')).toBeUndefined();
-  expect(await cluster.leaseOf('s')).toMatchObject({ state: 'shredded', node: '', epoch: 1 });
-  expect(told).toEqual(['shredded s']);
-  await expect(shred('s')).rejects.toEqual(code('SEGMENT_UNKNOWN'));
-});
-
-test('a shred of what does not exist is told so and writes nothing', async () => {
-  const { cluster, shred } = await scene('n1');
-  await expect(shred('s')).rejects.toEqual(code('SEGMENT_UNKNOWN'));
-  expect(await cluster.leaseOf('s')).toBeUndefined();
-});
-
-test('a segment that is open for writing is shredded only by force, by its holder', async () => {
-  const { cluster, cold, peers, told, shred } = await scene('n1');
-  cold.put('s', 'rows');
-  await cluster.lease('s', { epoch: 2 });
-  await expect(shred('s')).rejects.toEqual(code('SEGMENT_LEASED'));
-  expect(cold.content('s')).toBe('rows');
-  await shred('s', true);
-  expect(peers.calls).toEqual(['discard n1']);
-  expect(cold.content('s')).toBeUndefined();
-  expect(told).toEqual(['shredded s']);
-});
-
-test('a segment that was shredded starts anew when it is provisioned again, with a higher epoch', async () => {
-  const { cluster, cold, peers, provision, shred } = await scene('n1');
-  cold.put('s', 'rows');
-  await cluster.lease('s', { state: 'released', epoch: 4, version: 70, sha256: 'ab', sizeBytes: 4 });
-  await shred('s');
-  await cluster.settle();
-  expect(await provision('s')).toMatchObject({ created: true });
-  expect(await cluster.leaseOf('s')).toMatchObject({ state: 'held', epoch: 6, version: null, sha256: null });
-  expect(peers.opens).toMatchObject([{ hasBase: false }]);
-});
-
-test('a sweep gives back the leases of lost nodes, but only those without unpublished writes', async () => {
-  const { cluster, sweep } = await scene('n1', 'n2');
-  await cluster.lease('clean', { version: 70 });
-  await cluster.lease('dirty', { version: 70, unpromoted: true });
-  await cluster.lease('empty');
-  await cluster.lease('alive', { node: 'n2', session: 'n2-1', version: 70 });
-  await cluster.pass(7_000, ['n2']);
-  await sweep();
-  expect(await cluster.leaseOf('clean')).toMatchObject({ state: 'held' });
-  await cluster.pass(4_000, ['n2']);
-  await sweep();
-  const states = ['clean', 'dirty', 'empty', 'alive'].map(async (id) => (await cluster.leaseOf(id))?.state);
-  expect(await Promise.all(states)).toEqual(['released', 'held', 'held', 'held']);
-});
-
-test('a sweep by an old view gives nothing back that was written to since', async () => {
-  const { cluster, sweep } = await scene('n1');
-  await cluster.lease('s', { version: 70 });
-  await cluster.pass(11_000);
-  cluster.blind();
-  await cluster.lease('s', { version: 70, unpromoted: true });
-  await sweep();
-  expect(await cluster.leaseOf('s')).toMatchObject({ state: 'held', unpromoted: true });
-});
-
-test('an answer waits for the catalogue, and the store that does not answer is an error, not a lease', async () => {
-  const { cluster, provision } = await scene('n1');
-  cluster.store.setReachable(false);
-  await expect(provision('s')).rejects.toEqual(code('METADATA_UNREACHABLE'));
-  cluster.store.setReachable(true);
-  expect(await cluster.store.get(keys.lease('s'))).toBeUndefined();
 });

@@ -1,0 +1,61 @@
+import { LeaseRegistrar } from '../../../src/actors/leader/lease-registrar.ts';
+import { silentLog } from '../../../src/log.ts';
+import {
+  type PromoteAnswer,
+  type ProvisionAnswer,
+  type ReleaseAnswer,
+  type ShredAnswer,
+} from '../../../src/messages/control.ts';
+import { type Published } from '../../../src/messages/node-messages.ts';
+import { compileRules } from '../../../src/model/segment-rules.ts';
+import { ask } from '../../../src/runtime/ask.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+import { FakeColdStore } from '../../support/fake-cold-store.ts';
+import { FakeDisk } from '../../support/fake-disk.ts';
+import { FakeNodes } from '../../support/fake-nodes.ts';
+
+export const PUBLISHED: Published = { version: 70, sizeBytes: 5, sha256: 'ab', path: '/cold/s.sqlite', modifiedMs: 70 };
+
+export async function registry(...nodes: string[]) {
+  const cluster = new FakeCluster();
+  const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
+  const peers = new FakeNodes();
+  const told: string[] = [];
+  const registrar = new LeaseRegistrar({
+    clock: cluster.clock,
+    log: silentLog,
+    view: cluster.view,
+    store: cluster.store,
+    cold,
+    nodes: peers,
+    rule: compileRules([{ match: '^old-', tier: 'cold' }], 2),
+    news: {
+      granted: (segment, schema) => Promise.resolve(void told.push(`granted ${segment} ${schema}`)),
+      published: (segment, { version }) => Promise.resolve(void told.push(`published ${segment} ${String(version)}`)),
+      shredded: (segment) => Promise.resolve(void told.push(`shredded ${segment}`)),
+    },
+  });
+  const ref = {
+    name: registrar.name,
+    send: (message: Parameters<LeaseRegistrar['receive']>[0]): boolean => {
+      registrar.receive(message);
+      return true;
+    },
+  };
+  for (const node of nodes) await cluster.node(node);
+  return {
+    ...{ cluster, cold, peers, told, registrar },
+    provision: (segment: string, schema?: string): Promise<ProvisionAnswer> =>
+      ask(ref, (reply) => ({ kind: 'provision', request: { segment, schema }, reply })),
+    promote: (segment: string): Promise<PromoteAnswer> =>
+      ask(ref, (reply) => ({ kind: 'promote', request: { segment }, reply })),
+    release: (segment: string): Promise<ReleaseAnswer> =>
+      ask(ref, (reply) => ({ kind: 'release', request: { segment }, reply })),
+    shred: (segment: string, force = false): Promise<ShredAnswer> =>
+      ask(ref, (reply) => ({ kind: 'shred', request: { segment, force }, reply })),
+    sweep: async (): Promise<void> => {
+      registrar.receive({ kind: 'sweep' });
+      await cluster.settle();
+    },
+  };
+}
