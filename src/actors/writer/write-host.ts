@@ -131,7 +131,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };
   }
 
-  #inTurn<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
+  async #inTurn<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
     const id = parseSegmentId(segment);
     return this.#tasks.run(id, () => task(id));
   }
