@@ -96,7 +96,9 @@ export class HotSegment {
     let published: Published | undefined;
     try {
       await this.#settled();
-      published = options.discard ? undefined : await this.promote();
+      if (!options.discard) published = await this.promote();
+      // One that was under way before the last write has not seen it.
+      while (!options.discard && this.lease.unpromoted) published = await this.promote();
       await this.lease.giveUp(options.discard ? 'shredded' : 'released');
     } catch (error) {
       this.#state = 'open';
