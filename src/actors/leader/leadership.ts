@@ -54,7 +54,8 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   }
 
   get term(): number | undefined {
-    return this.#held?.document.term;
+    // Also while a renewal hangs: others may have taken over by the time that it fails.
+    return this.renewedMs < STEP_DOWN_AFTER_MS ? this.#held?.document.term : undefined;
   }
 
   get renewedMs(): number {
