@@ -202,14 +202,15 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       const { sizeBytes, created } = opened;
       return { segment: id, node: document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };
     } catch (error) {
-      await this.#takeBack(document, revision, lease);
+      await this.#takeBack(document, revision, hasBase || (lease !== undefined && lease.document.state !== 'shredded'));
       throw error;
     }
   }
 
   /** The node did not open it: nothing can have been written under this lease, so it goes back to what it was. */
-  async #takeBack(granted: LeaseDocument, revision: number, before: Lease): Promise<void> {
-    const state = before?.document.state === 'shredded' || before === undefined ? 'shredded' : 'released';
+  async #takeBack(granted: LeaseDocument, revision: number, existed: boolean): Promise<void> {
+    // What cold storage had before any lease is not shredded: that word would hide it, and let the next provision start from nothing.
+    const state = existed ? 'released' : 'shredded';
     try {
       await this.#leases.write({ ...granted, state }, revision);
     } catch (error) {
