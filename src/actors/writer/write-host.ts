@@ -201,6 +201,9 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       throw error;
     }
     this.#open.set(id, hot);
+    // What the watch brought while this was under way found nothing open here.
+    const seen = this.#deps.view.lease(id);
+    if (seen !== undefined) this.#seen(seen);
     return hot;
   }
 
