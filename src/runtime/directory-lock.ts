@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, realpath, stat, unlink, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type Clock } from './clock.ts';
@@ -42,13 +42,27 @@ interface Holder {
  */
 export async function lockDirectory(directory: string, options: DirectoryLockOptions): Promise<DirectoryLock> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(resolve(directory));
     const path = await realpath(directory);
     await probe(path);
     return await take(path, options);
   } catch (error) {
     if (error instanceof TroughError) throw error;
     throw unusable(directory, options.what, error);
+  }
+}
+
+/** By steps of our own: node's recursive mkdir never ends on a file system that answers ENOENT to every mkdir (/proc). */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    const parent = dirname(directory);
+    if (code !== 'ENOENT' || parent === directory) throw error;
+    await makeDirectory(parent);
+    await mkdir(directory);
   }
 }
 

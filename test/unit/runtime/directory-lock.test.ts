@@ -118,6 +118,13 @@ describe('lockDirectory', () => {
     });
   });
 
+  it('gives up where no directory can be made at all', async () => {
+    await expect(lock('/proc/trough/data')).rejects.toMatchObject({
+      code: 'DATA_DIRECTORY_UNUSABLE',
+      context: { reason: 'ENOENT' },
+    });
+  });
+
   it('refuses a directory that takes no file', async () => {
     await expect(
       lockDirectory('/proc/self', { clock: systemClock, log: silentLog, what: 'data directory' }),
