@@ -99,7 +99,7 @@ test('an answer that lacks a header is broken', () => {
   const broken = expect.objectContaining({ code: 'BUS_ANSWER_BROKEN' }) as unknown;
   const whole = { 'Trough-Node': 'n', 'Trough-Version': '1', 'Trough-Columns': '[]' };
   for (const name of Object.keys(whole)) {
-    expect(() => decodeAnswer({ ...whole, [name]: undefined } as never, body, () => ({}))).toThrow(broken);
+    expect(() => decodeAnswer({ ...whole, [name]: undefined }, body, () => ({}))).toThrow(broken);
   }
   expect(() => decodeAnswer(whole, body, () => ({})).summary()).toThrow(broken);
 });
