@@ -5,7 +5,9 @@ import { type StopSignal } from './cli/context.ts';
 import { Output } from './cli/output.ts';
 import { systemClock } from './runtime/clock.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 const code = await runCli({
   args: process.argv.slice(2),
   host: {

@@ -29,6 +29,7 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   #sequence = 0;
   #term = 0;
   #confirmedSentAt = -Infinity;
+  #lastRoll = { revision: 0, heardAt: -Infinity };
   /** Wall minus monotonic: a jump means that this machine slept or its clock was set, so nothing measured before counts. */
   #offsetMs: number;
 
@@ -62,6 +63,12 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
     return clock.monotonic() - this.#confirmedSentAt < CONFIRMED_FOR_MS;
   }
 
+  /** True when everything that the leader had seen of the metadata a few seconds ago is in `revision`. */
+  isFresh(revision: number): boolean {
+    const { revision: seen, heardAt } = this.#lastRoll;
+    return revision >= seen && this.#deps.clock.monotonic() - heardAt < CONFIRMED_FOR_MS;
+  }
+
   #beat(): void {
     this.#sequence += 1;
     this.#sent.set(this.#sequence, this.#deps.clock.monotonic());
@@ -72,6 +79,7 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   #rolled(roll: Roll): void {
     if (roll.term < this.#term) return;
     this.#term = roll.term;
+    this.#lastRoll = { revision: roll.revision, heardAt: this.#deps.clock.monotonic() };
     const mine = roll.beats[this.#deps.self.node];
     if (mine?.session !== this.#deps.self.session) return;
     const sentAt = this.#sent.get(mine.sequence);

@@ -42,6 +42,9 @@ export interface QueryRouterDeps {
   /** The nodes that may have copies of the segment, best first. */
   readonly holders: (segment: SegmentId) => readonly string[];
   readonly emit: Emit<{ readonly kind: 'damaged'; readonly segment: SegmentId }>;
+  /** False when the view of the leases may be more than a moment behind the store. */
+  readonly isFresh: () => boolean;
+  readonly isConnected: () => boolean;
   readonly node: string;
   readonly deadlineMs: number;
   readonly deadlineLimitMs: number;
@@ -74,27 +77,61 @@ export class QueryRouter implements Actor<ReadMessage> {
   }
 
   async #read(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
-    const lease = this.#deps.view.lease(request.segment)?.document;
-    if (lease?.state === 'shredded') throw unknown(request.segment);
-    if (lease?.state === 'held') return this.#readWritable(request, lease, signal);
-    return this.#readCopy(request, lease?.version ?? 0, signal);
-  }
-
-  async #readWritable(request: ReadRequest, lease: LeaseDocument, signal: AbortSignal): Promise<ReadAnswer> {
     const hot = this.#deps.hot.hotFile(request.segment);
     if (hot !== undefined) {
       if (request.consistency === 'strong') await hot.assertHeld();
       return this.#run(request, { file: hot.file, version: `live-${String(hot.epoch)}`, live: true }, signal);
     }
+    const seen = this.#deps.view.lease(request.segment)?.document;
+    // A view that may be behind could name a holder that is one no longer, or a version that is not the last.
+    const lease = request.consistency === 'any' || this.#deps.isFresh() ? seen : await this.#readLease(request, signal);
+    try {
+      return await this.#readBy(lease, request, signal);
+    } catch (error) {
+      if (TroughError.from(error).code !== 'SEGMENT_UNKNOWN' || seen !== lease) throw error;
+      return this.#unlessJustMade(request, lease, signal, error);
+    }
+  }
+
+  async #readBy(lease: LeaseDocument | undefined, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
+    if (lease?.state === 'shredded') throw unknown(request.segment);
+    if (lease?.state === 'held') return this.#readWritable(request, lease, signal);
+    return this.#readCopy(request, lease?.version ?? 0, signal);
+  }
+
+  /** Before a segment is called unknown the store itself is asked: it may have been provisioned a moment ago. */
+  async #unlessJustMade(
+    request: ReadRequest,
+    seen: LeaseDocument | undefined,
+    signal: AbortSignal,
+    why: unknown,
+  ): Promise<ReadAnswer> {
+    const lease = await this.#readLease(request, signal);
+    if (lease === undefined || (lease.epoch === seen?.epoch && lease.state === seen.state)) throw why;
+    return this.#readBy(lease, request, signal);
+  }
+
+  async #readLease({ segment }: ReadRequest, signal: AbortSignal): Promise<LeaseDocument | undefined> {
+    if (!this.#deps.isConnected()) {
+      const message = "this node is cut off from NATS: only reads with consistency 'any' are answered";
+      throw new TroughError('METADATA_UNREACHABLE', message, { segment });
+    }
+    const key = keys.lease(segment);
+    const { clock, store } = this.#deps;
+    const entry = await withDeadline(clock, STORE_DEADLINE_MS, (stop) => store.get(key, stop), signal);
+    return entry === undefined ? undefined : decodeDocument(LeaseDocument, key, entry.value);
+  }
+
+  async #readWritable(request: ReadRequest, lease: LeaseDocument, signal: AbortSignal): Promise<ReadAnswer> {
     if (request.consistency === 'any' && lease.version !== null) {
-      const copy = this.#deps.copies.copy(request.segment);
-      if (copy !== undefined) return this.#runCopy(request, copy, signal);
+      const answer = await this.#fromCopy(request, 0, signal);
+      if (answer !== undefined) return answer;
     }
     try {
       return await this.#askHolder(request, lease, signal);
     } catch (error) {
       if (TroughError.from(error).code !== 'NODE_UNAVAILABLE') throw error;
-      return this.#withoutHolder(request, signal, TroughError.from(error));
+      return this.#withoutHolder(request, lease, signal, TroughError.from(error));
     }
   }
 
@@ -115,16 +152,16 @@ export class QueryRouter implements Actor<ReadMessage> {
   }
 
   /** The holder does not answer. Its published version is all there is when the lease, read now from the store, says that nothing was written since. */
-  async #withoutHolder(request: ReadRequest, signal: AbortSignal, why: TroughError): Promise<ReadAnswer> {
-    const key = keys.lease(request.segment);
-    const entry = await withDeadline(
-      this.#deps.clock,
-      STORE_DEADLINE_MS,
-      (stop) => this.#deps.store.get(key, stop),
-      signal,
-    );
-    const lease = entry === undefined ? undefined : decodeDocument(LeaseDocument, key, entry.value);
+  async #withoutHolder(
+    request: ReadRequest,
+    asked: LeaseDocument,
+    signal: AbortSignal,
+    why: TroughError,
+  ): Promise<ReadAnswer> {
+    const lease = await this.#readLease(request, signal);
     if (lease?.state === 'shredded') throw unknown(request.segment);
+    // It has moved since: the new holder has it all.
+    if (lease?.state === 'held' && lease.node !== asked.node) return this.#askHolder(request, lease, signal);
     if (lease?.unpromoted === true && request.consistency === 'strong') {
       throw new TroughError(
         'SEGMENT_HOLDER_DOWN',
@@ -139,19 +176,25 @@ export class QueryRouter implements Actor<ReadMessage> {
 
   async #readCopy(request: ReadRequest, version: number, signal: AbortSignal): Promise<ReadAnswer> {
     const minVersion = request.consistency === 'strong' ? version : 0;
-    const copy = this.#deps.copies.copy(request.segment);
-    if (copy !== undefined && copy.version >= minVersion) {
-      try {
-        return await this.#runCopy(request, copy, signal);
-      } catch (error) {
-        if (!this.#isBroken(request.segment, error)) throw error;
-      }
-    }
+    const local = await this.#fromCopy(request, minVersion, signal);
+    if (local !== undefined) return local;
     if (request.hops === 0) {
       const answer = await this.#elsewhere(request, signal);
       if (answer !== undefined) return answer;
     }
     return this.#readThrough(request, minVersion, signal);
+  }
+
+  /** The answer of the copy here; undefined when there is none of that version, or when it turned out to be broken. */
+  async #fromCopy(request: ReadRequest, minVersion: number, signal: AbortSignal): Promise<ReadAnswer | undefined> {
+    const copy = this.#deps.copies.copy(request.segment);
+    if (copy === undefined || copy.version < minVersion) return undefined;
+    try {
+      return await this.#runCopy(request, copy, signal);
+    } catch (error) {
+      if (!this.#isBroken(request.segment, error)) throw error;
+      return undefined;
+    }
   }
 
   /** The answer of another node that has a copy; undefined when there is none to ask. */
@@ -181,14 +224,21 @@ export class QueryRouter implements Actor<ReadMessage> {
 
   async #readThrough(request: ReadRequest, minVersion: number, signal: AbortSignal): Promise<ReadAnswer> {
     try {
-      const file = await this.#deps.fetched.ensure(request.segment, minVersion, signal);
-      return await this.#runCopy(request, file, signal);
+      return await this.#runFetched(request, minVersion, signal);
     } catch (error) {
       const { code } = TroughError.from(error);
       if (code === 'COLD_MISSING') throw unknown(request.segment, error);
-      if (code === 'SEGMENT_DAMAGED') await this.#deps.fetched.drop(request.segment);
+      if (code !== 'SEGMENT_DAMAGED' && code !== 'SEGMENT_UNKNOWN') throw error;
+      await this.#deps.fetched.drop(request.segment);
+      // It made room for another before it was opened; once more, as it is the newest now.
+      if (code === 'SEGMENT_UNKNOWN') return this.#runFetched(request, minVersion, signal);
       throw error;
     }
+  }
+
+  async #runFetched(request: ReadRequest, minVersion: number, signal: AbortSignal): Promise<ReadAnswer> {
+    const file = await this.#deps.fetched.ensure(request.segment, minVersion, signal);
+    return this.#runCopy(request, file, signal);
   }
 
   #runCopy(request: ReadRequest, copy: LocalCopy, signal: AbortSignal): Promise<ReadAnswer> {

@@ -20,6 +20,8 @@ export interface ReadThroughDeps {
 }
 
 interface Cached extends LocalCopy {
+  /** As cold storage says it; the version may be higher where a clock went back. */
+  readonly modifiedMs: number;
   checkedAt: number;
 }
 
@@ -73,7 +75,8 @@ export class ReadThrough {
       const file = this.#deps.paths.cached(id, version);
       await this.drop(id);
       await this.#deps.disk.moveDatabase(temporary, file);
-      const cached: Cached = { file, version, sizeBytes: fetched.sizeBytes, checkedAt };
+      const { sizeBytes, modifiedMs } = fetched;
+      const cached: Cached = { file, version, sizeBytes, modifiedMs, checkedAt };
       this.#files.set(id, cached);
       this.#bytes += cached.sizeBytes;
       await this.#makeRoom(id);
@@ -87,7 +90,7 @@ export class ReadThrough {
     const cached = this.#files.get(id);
     if (cached === undefined || cached.version < minVersion) return undefined;
     const file = await this.#deps.cold.stat(id, signal);
-    if (file?.modifiedMs !== cached.version || file.sizeBytes !== cached.sizeBytes) return undefined;
+    if (file?.modifiedMs !== cached.modifiedMs || file.sizeBytes !== cached.sizeBytes) return undefined;
     cached.checkedAt = now;
     return cached;
   }

@@ -141,10 +141,16 @@ async function errorOf(answer: IncomingMessage, url: string): Promise<TroughErro
   if (parsed.success) return TroughError.fromRecord(parsed.data.error);
   const code = answer.headers['trough-error'];
   if (typeof code !== 'string') return new TroughError('INTERNAL', `${url} answered ${status} and not as trough does`);
-  return TroughError.fromRecord({
-    code,
-    message: text.replace(/^500 Server Error: /, '').trim() || `answered ${status}`,
-  });
+  const isPage = answer.headers['content-type']?.startsWith('text/html') === true;
+  const message = isPage ? paragraphOf(text) : text.replace(/^500 Server Error: /, '').trim();
+  return TroughError.fromRecord({ code, message: message || `answered ${status}` });
+}
+
+/** The original's manager says what is wrong in a small HTML page. */
+function paragraphOf(page: string): string {
+  const text = /<p>([^]*?)<\/p>/i.exec(page)?.[1] ?? '';
+  const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+  return text.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? '').trim();
 }
 
 function jsonOrUndefined(text: string): unknown {

@@ -69,6 +69,9 @@ export class RequestRunner {
   #runOne(request: WireRequest): WireOutcome {
     try {
       const { statements, params } = parseRequest(request);
+      if (request.kind === 'statements' && statements.every((statement) => this.#prepare(statement).readonly)) {
+        throw new TroughError('SQL_REFUSED', 'a write that only reads changes nothing; send it as a query');
+      }
       return { ok: true, results: this.#inSavepoint(() => this.#runStatements(statements, params)) };
     } catch (error) {
       return { ok: false, error: sqlError(error, 'run').toRecord() };

@@ -42,7 +42,7 @@ export class V1Router {
       exchange.route = binding.route.path;
       await binding.handler(exchange, segment as SegmentId);
     } catch (thrown) {
-      sendError(exchange, reportFailure(thrown, this.#log));
+      sendV1Error(exchange, reportFailure(thrown, this.#log));
     }
   }
 
@@ -87,7 +87,8 @@ function sendOpenApi(exchange: Exchange): Promise<void> {
   return Promise.resolve();
 }
 
-function sendError(exchange: Exchange, error: TroughError): void {
+/** `{"error": …}` with the status of its kind. */
+export function sendV1Error(exchange: Exchange, error: TroughError): void {
   const headers = ['Trough-Error', error.code];
   if (error.kind === 'busy') headers.push('Retry-After', '1');
   if (typeof error.context['allow'] === 'string' && error.code === 'METHOD_NOT_ALLOWED')

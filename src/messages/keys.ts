@@ -15,6 +15,7 @@ export type KeyKind = 'leader' | 'placement' | 'node' | 'lease' | 'schema';
 export function parseKey(key: string): { kind: KeyKind; name: string } | undefined {
   if (key === keys.leader || key === keys.placement) return { kind: key, name: '' };
   const dot = key.indexOf('.');
+  if (dot === -1) return undefined;
   const kind = key.slice(0, dot);
   if (kind !== 'node' && kind !== 'lease' && kind !== 'schema') return undefined;
   return { kind, name: fromToken(key.slice(dot + 1)) };

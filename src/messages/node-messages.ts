@@ -23,7 +23,7 @@ export type Beat = z.infer<typeof Beat>;
 export const Roll = z.object({
   term: z.int(),
   node: z.string(),
-  /** The metadata revision that the leader has applied. */
+  /** The metadata revision a moment ago, by the leader's own renewal: a node that has applied less is behind. */
   revision: z.number(),
   beats: z.record(z.string(), z.object({ session: z.string(), sequence: z.int() })),
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Directory, type DirectoryMessage, type DirectoryNews } from '../actors/directory.ts';
 import { Heartbeat, type HeartbeatMessage, type Vitals } from '../actors/heartbeat.ts';
 import { TroughError, unreachable } from '../errors.ts';
-import { HttpMetrics } from '../http/metrics.ts';
+import { type HttpMetrics } from '../http/metrics.ts';
 import { type LeaseEntry } from '../messages/cluster-view.ts';
 import { encodeDocument, type NodeDocument, type Urls } from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
@@ -15,6 +15,7 @@ import { type ActorRef } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { BusCalls } from './bus-calls.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
+import { type HttpPorts } from './http-ports.ts';
 import { LocalParts } from './local-parts.ts';
 import { type NodeContext } from './node-context.ts';
 import { PlacementView } from './placement-view.ts';
@@ -22,6 +23,8 @@ import { type Ports, type PortsDeps } from './ports.ts';
 
 export interface MembershipDeps extends Ports, PortsDeps {
   readonly session: string;
+  readonly metrics: HttpMetrics;
+  readonly ports: HttpPorts;
 }
 
 export interface Membership {
@@ -55,7 +58,6 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     ...deps,
     paths: dataPaths(settings.data),
     subjects,
-    metrics: new HttpMetrics({ ofProcess: true }),
     view: directory,
     calls,
     parts,
@@ -64,6 +66,8 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     mostCopies: mostCopies(settings.rules, settings.copies),
     self,
     confirmed: () => heartbeat.confirmed(),
+    isFresh: () => heartbeat.isFresh(directory.revision),
+    isConnected: () => deps.bus.status === 'connected',
     onLease: (hear) => {
       news.leaseHearers.push(hear);
     },

@@ -13,6 +13,7 @@ import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
 import { type Settings } from '../settings/schema.ts';
 import { type BusCalls } from './bus-calls.ts';
+import { type HttpPorts } from './http-ports.ts';
 import { type LocalParts } from './local-parts.ts';
 import { type PlacementView } from './placement-view.ts';
 
@@ -31,6 +32,7 @@ export interface NodeContext {
   readonly paths: DataPaths;
   readonly subjects: Subjects;
   readonly metrics: HttpMetrics;
+  readonly ports: HttpPorts;
   readonly view: ClusterView;
   readonly placement: PlacementView;
   /** The largest number of copies that any segment is to have. */
@@ -44,4 +46,7 @@ export interface NodeContext {
   readonly self: { readonly node: string; readonly session: string };
   /** True while the leader is known to count this process as alive. */
   readonly confirmed: () => boolean;
+  /** False when the view may be more than a moment behind the store. */
+  readonly isFresh: () => boolean;
+  readonly isConnected: () => boolean;
 }

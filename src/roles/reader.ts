@@ -9,7 +9,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { ask } from '../runtime/ask.ts';
 import { segmentOf } from './endpoints.ts';
-import { listen } from './listen.ts';
+import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
 /** A cached file is taken for the newest for so long before cold storage is asked again. */
@@ -17,8 +17,8 @@ const FRESH_MS = 10_000;
 const MAILBOX = 100_000;
 
 /** Answers SELECTs over HTTP and NATS, wherever the segment is. */
-export async function startReader(context: NodeContext): Promise<{ url: string }> {
-  const { supervisor, settings, parts, self, calls, log, view, cold, engine, disk, paths, clock } = context;
+export function startReader(context: NodeContext): { url: string } {
+  const { supervisor, settings, parts, self, calls, log, ports, cold, engine, disk, paths, clock } = context;
   const fetched = new ReadThrough({
     cold,
     engine,
@@ -48,8 +48,7 @@ export async function startReader(context: NodeContext): Promise<{ url: string }
   );
   const read: Read = (request, signal) => ask(actor, (reply) => ({ kind: 'read', request, signal, reply }));
   bindReads(context, read);
-  const ready = (): string[] => (view.current ? [] : ['the metadata has not been read yet']);
-  return listen(context, { name: 'read', port: settings.readPort, handler: readRoutes({ read, log }), ready });
+  return ports.serve('reader', { handler: readRoutes({ read, log }), ready: () => notReachable(context) });
 }
 
 /** The nodes that may have copies: those that serve the slot first, then those that are to have it. */

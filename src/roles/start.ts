@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TroughError } from '../errors.ts';
+import { HttpMetrics } from '../http/metrics.ts';
 import { createLog } from '../log.ts';
 import { type RoleName, type Urls } from '../messages/documents.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -7,6 +8,7 @@ import { lockDirectory } from '../runtime/directory-lock.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { type Host } from '../settings/host.ts';
 import { type Settings } from '../settings/schema.ts';
+import { HttpPorts } from './http-ports.ts';
 import { joinCluster, type Membership } from './membership.ts';
 import { type NodeContext } from './node-context.ts';
 import { openPorts } from './ports.ts';
@@ -28,7 +30,7 @@ export interface RunningRoles extends AsyncDisposable {
   readonly failed: Promise<TroughError>;
 }
 
-const START: Readonly<Record<RoleName, (context: NodeContext) => Promise<{ url: string }>>> = {
+const START: Readonly<Record<RoleName, (context: NodeContext) => { url: string } | Promise<{ url: string }>>> = {
   'sync-local': startSyncLocal,
   writer: startWriter,
   reader: startReader,
@@ -51,14 +53,16 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     const lock = await lockDirectory(settings.data, { clock, log, what: 'data directory' });
     supervisor.adopt('data directory lock', () => lock[Symbol.asyncDispose]());
     const base = { settings, host, log, clock, random, supervisor, session: randomUUID(), signal };
-    const ports = await openPorts(base);
-    const membership = await joinCluster({ ...base, ...ports });
+    const metrics = new HttpMetrics({ ofProcess: true });
+    const ports = await HttpPorts.open({ settings, log, metrics, supervisor });
+    const drivers = await openPorts(base);
+    const membership = await joinCluster({ ...base, ...drivers, metrics, ports });
     const urls = await startEach(membership.context);
     await membership.announce(urls);
     await untilReady(membership, signal);
-    log.info({ urls, nats: ports.natsUrl }, 'ready');
+    log.info({ urls, nats: drivers.natsUrl }, 'ready');
     return {
-      ready: { ready: true, node: settings.node, urls: { ...urls, nats: ports.natsUrl } },
+      ready: { ready: true, node: settings.node, urls: { ...urls, nats: drivers.natsUrl } },
       failed: membership.failed,
       [Symbol.asyncDispose]: () => supervisor.stop(),
     };

@@ -8,7 +8,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { localRoutes } from '../http/manager-routes.ts';
 import { hearJson } from './endpoints.ts';
-import { listen } from './listen.ts';
+import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
 const EVICT_AFTER_MS = 60_000;
@@ -41,11 +41,9 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     assigned.unsubscribe();
   });
   supervisor.every(500, actor, () => ({ kind: 'tick' }));
-  return listen(context, {
-    name: 'sync-local',
-    port: settings.syncLocalPort,
+  return context.ports.serve('sync-local', {
     handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
-    ready: () => (context.view.current ? [] : ['the metadata has not been read yet']),
+    ready: () => notReachable(context),
   });
 }
 

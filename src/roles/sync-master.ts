@@ -10,7 +10,7 @@ import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
 import { sayJson } from './endpoints.ts';
 import { bindLeaderAnswers } from './leader-answers.ts';
-import { listen } from './listen.ts';
+import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
 const LEADERSHIP_TICK_MS = 500;
@@ -49,8 +49,8 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
   startPlacing(context, leadership, assigning);
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
-  // The port is the last to open and the first to close: what it has taken in is still answered by all of the above.
-  const port = await openManagerPort(context);
+  // The last to be served and the first to close: what it has taken in is still answered by all of the above.
+  const port = openManagerPort(context);
   url = port.url;
   const leading = supervisor.spawn(() => leadership);
   leading.send({ kind: 'tick' });
@@ -58,13 +58,12 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   return port;
 }
 
-function openManagerPort(context: NodeContext): Promise<{ url: string }> {
-  const { settings, calls, log, view } = context;
-  return listen(context, {
-    name: 'sync-master',
-    port: settings.syncMasterPort,
+function openManagerPort(context: NodeContext): { url: string } {
+  const { ports, calls, log, view } = context;
+  const noLeader = (): string[] => (view.leader()?.document.held === true ? [] : ['no sync-master leads yet']);
+  return ports.serve('sync-master', {
     handler: managerRoutes({ control: calls.control, log }),
-    ready: () => (view.leader()?.document.held === true ? [] : ['no sync-master leads yet']),
+    ready: () => [...notReachable(context), ...noLeader()],
   });
 }
 

@@ -6,15 +6,15 @@ import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
 import { ask } from '../runtime/ask.ts';
 import { answerJson, segmentOf } from './endpoints.ts';
-import { listen } from './listen.ts';
+import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
 const WRITE_QUEUE = 10_000;
 const TIDY_EVERY_MS = 5_000;
 
 /** Holds write leases and applies writes. The function that comes back takes news of leases from the directory. */
-export async function startWriter(context: NodeContext): Promise<{ url: string }> {
-  const { supervisor, bus, subjects, self, settings, parts, calls, view, log } = context;
+export function startWriter(context: NodeContext): { url: string } {
+  const { supervisor, bus, subjects, self, settings, parts, calls, ports, log } = context;
   const host = new WriteHost({
     ...context,
     peers: calls,
@@ -48,12 +48,9 @@ export async function startWriter(context: NodeContext): Promise<{ url: string }
   supervisor.adopt('write endpoints', () => {
     for (const endpoint of bound) endpoint.unsubscribe();
   });
-  const ready = (): string[] => (view.current ? [] : ['the metadata has not been read yet']);
-  return listen(context, {
-    name: 'write',
-    port: settings.writePort,
+  return ports.serve('writer', {
     handler: writeRoutes({ write, node: self.node, log }),
-    ready,
+    ready: () => notReachable(context),
   });
 }
 

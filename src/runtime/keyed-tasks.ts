@@ -25,7 +25,9 @@ export class KeyedTasks {
   /** The task's result, when its turn has come and it is done. */
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     if (this.#pending >= this.#options.waiting + this.#options.parallel) {
-      throw new TroughError('MAILBOX_FULL', 'too many requests wait; try again shortly', { waiting: this.#options.waiting });
+      throw new TroughError('MAILBOX_FULL', 'too many requests wait; try again shortly', {
+        waiting: this.#options.waiting,
+      });
     }
     this.#pending += 1;
     const before = this.#tails.get(key) ?? Promise.resolve();

@@ -71,7 +71,18 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     return { term: this.#place.term, epoch: this.#place.epoch };
   }
 
+  /** A store or an inventory that fails for a moment must not end what is being fetched: what was missed comes with the next manifest. */
   async receive(message: CopierMessage): Promise<void> {
+    try {
+      await this.#handle(message);
+    } catch (error) {
+      const fields = { actor: this.name, message: message.kind, err: TroughError.from(error) };
+      this.#deps.log.warn(fields, 'a message could not be handled; the manifest is asked for again');
+      this.#again = true;
+    }
+  }
+
+  async #handle(message: CopierMessage): Promise<void> {
     switch (message.kind) {
       case 'assign':
         await this.#assigned(message.assign);

@@ -29,6 +29,7 @@ export interface ColdScanDeps {
 }
 
 interface KnownFile {
+  readonly vanished: boolean;
   readonly version: number;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
@@ -109,7 +110,8 @@ export class ColdScan {
 
   #judge(file: ColdFile, known: KnownFile | undefined): FoundFile | undefined {
     const { id, sizeBytes, modifiedMs } = file;
-    if (known?.sizeBytes === sizeBytes && known.modifiedMs === modifiedMs && known.version > 0) return undefined;
+    const isKnown = known?.sizeBytes === sizeBytes && known.modifiedMs === modifiedMs && known.version > 0;
+    if (isKnown && !known.vanished) return undefined;
     const lease = this.#deps.view.lease(id)?.document;
     if (lease?.state === 'shredded') return undefined;
     const published = lease?.version ?? null;
@@ -123,11 +125,11 @@ export class ColdScan {
 
   async #known(ids: string): Promise<ReadonlyMap<string, KnownFile>> {
     const sql =
-      'select id, version, size_bytes, modified_ms from segments where id in (select value from json_each(?))';
+      'select id, version, size_bytes, modified_ms, vanished from segments where id in (select value from json_each(?))';
     const rows = await this.#deps.database.all(sql, [ids]);
-    const entries = rows.map(([id, version, size, modified]): [string, KnownFile] => [
+    const entries = rows.map(([id, version, size, modified, vanished]): [string, KnownFile] => [
       String(id),
-      { version: Number(version), sizeBytes: Number(size), modifiedMs: Number(modified) },
+      { version: Number(version), sizeBytes: Number(size), modifiedMs: Number(modified), vanished: vanished === 1 },
     ]);
     return new Map(entries);
   }

@@ -21,6 +21,8 @@ export interface LeadershipState {
   readonly term: number | undefined;
   /** ms since the last renewal that the store confirmed; Infinity when not leading. */
   readonly renewedMs: number;
+  /** The store's revision at that renewal: nothing that was written before it is later than this. 0 when not leading. */
+  readonly revision: number;
 }
 
 export interface LeadershipDeps {
@@ -56,6 +58,10 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   get term(): number | undefined {
     // Also while a renewal hangs: others may have taken over by the time that it fails.
     return this.renewedMs < STEP_DOWN_AFTER_MS ? this.#held?.document.term : undefined;
+  }
+
+  get revision(): number {
+    return this.#held?.revision ?? 0;
   }
 
   get renewedMs(): number {
@@ -121,7 +127,10 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
       this.#held = { document, revision, renewedAt: askedAt };
     } catch (error) {
       this.#failed(error);
-      if (TroughError.from(error).code === 'METADATA_CONFLICT') await this.#lookAgain(held.document);
+      if (TroughError.from(error).code !== 'METADATA_CONFLICT') return;
+      await this.#lookAgain(held.document).catch((lookError: unknown) => {
+        this.#failed(lookError);
+      });
     }
   }
 

@@ -272,11 +272,17 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
   async #held(id: SegmentId): Promise<LeaseEntry> {
     const lease = await this.#leases.read(id);
     if (lease?.document.state !== 'held') {
+      await this.#refuseUnknown(id, lease);
       throw new TroughError('SEGMENT_NOT_WRITABLE', `'${id}' is not open for writing on any node`, { segment: id });
     }
     const holder = this.#deps.view.node(lease.document.node);
     if (holder?.state === 'lost' || holder?.state === 'stopped') throw this.#holderDown(id, lease.document.node);
     return lease;
+  }
+
+  async #refuseUnknown(id: SegmentId, lease: Lease): Promise<void> {
+    const published = lease?.document.state === 'released' || (await this.#deps.cold.stat(id)) !== undefined;
+    if (!published) throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
   }
 
   #holderDown(id: SegmentId, node: string): TroughError {

@@ -35,6 +35,6 @@ export class RollCall implements Actor<RollCallMessage> {
       if (beat === undefined || state === 'lost' || state === 'stopped') continue;
       beats[document.node] = { session: beat.session, sequence: beat.sequence };
     }
-    this.#deps.emit({ term: leadership.term, node, revision: view.revision, beats });
+    this.#deps.emit({ term: leadership.term, node, revision: leadership.revision, beats });
   }
 }

@@ -135,24 +135,20 @@ export class GroupCommit {
       await this.#commitFailed(group, TroughError.from(error));
       return;
     }
-    if (anyDone) {
-      this.#commits += 1;
-      this.#deps.committed();
-    }
+    if (anyDone) this.#count();
     const sequence = this.#commits;
     group.forEach((waiting, index) => {
       settle(waiting, outcomes[index], sequence);
     });
   }
 
+  #count(): void {
+    this.#commits += 1;
+    this.#deps.committed();
+  }
+
   /** The outcomes with the transaction still open; undefined when the group was answered or queued again. */
   async #apply(group: readonly Waiting[]): Promise<readonly WriteOutcome[] | undefined> {
-    try {
-      await this.#deps.lease.markUnpromoted();
-    } catch (error) {
-      rejectAll(group, TroughError.from(error));
-      return undefined;
-    }
     const requests = group.map(({ request }) => request);
     const deadlineMs = Math.max(...group.map((waiting) => waiting.deadlineMs));
     try {
@@ -174,9 +170,10 @@ export class GroupCommit {
     await this.#reopen();
   }
 
-  /** False when the lease is not surely ours: the group is undone and answered with why. */
+  /** False when the lease is not surely ours, or cannot say that there is something unpublished: the group is undone and answered with why. */
   async #stillHeld(group: readonly Waiting[]): Promise<boolean> {
     try {
+      await this.#deps.lease.markUnpromoted();
       await this.#deps.lease.assertHeld();
       return true;
     } catch (thrown) {
@@ -189,6 +186,8 @@ export class GroupCommit {
   /** SQLite's refusal (a full disk) is an answer. When the child died with the COMMIT, nobody can say whether it was kept. */
   async #commitFailed(group: readonly Waiting[], error: TroughError): Promise<void> {
     const unknown = error.code === 'ENGINE_CHILD_DIED' || error.code === 'ENGINE_DEADLINE';
+    // What may be there must not be taken for published.
+    if (unknown) this.#count();
     const message = `the write to '${this.#deps.segment}' may or may not have been kept: ${error.message}`;
     rejectAll(group, unknown ? new TroughError('WRITE_OUTCOME_UNKNOWN', message, error.context, error) : error);
     await this.#reopen();

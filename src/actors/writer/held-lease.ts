@@ -11,6 +11,7 @@ export interface HeldLeaseDeps {
   readonly clock: Clock;
   /** True while the leader is known to count this process as alive (its roll names a beat of ours younger than 8 s). */
   readonly confirmed: () => boolean;
+  readonly isConnected: () => boolean;
 }
 
 const STORE_DEADLINE_MS = 5_000;
@@ -61,6 +62,11 @@ export class HeldLease {
   /** Resolves when an acknowledgement is safe now: the leader counts us as alive, or the store itself says that the lease is ours. */
   async assertHeld(): Promise<void> {
     if (this.#deps.confirmed()) return;
+    if (!this.#deps.isConnected()) {
+      const message =
+        'this node is cut off from NATS and cannot tell whether it still holds the lease; try again shortly';
+      throw new TroughError('METADATA_UNREACHABLE', message, { segment: this.#document.segment });
+    }
     const entry = await this.#read();
     const document = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
     if (document === undefined || !this.#mine(document)) throw this.#gone();

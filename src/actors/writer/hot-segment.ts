@@ -31,7 +31,7 @@ export class HotSegment {
   readonly sizeBytes: number;
   readonly #deps: HotSegmentDeps;
   readonly #writes: GroupCommit;
-  #promoting: Promise<Published> | undefined;
+  #promoting: { readonly done: Promise<Published>; readonly commits: number } | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #lastWriteAt: number;
   #unpromotedAt: number | undefined;
@@ -80,13 +80,23 @@ export class HotSegment {
     return this.#state === 'open' ? this.#writes.write(request, deadlineMs) : Promise.reject(this.#closed());
   }
 
-  /** Publishes the committed state to cold storage. Two at a time are one. Writes go on meanwhile. */
+  /** Publishes the committed state to cold storage, every write that was answered before. Two at a time are one. Writes go on meanwhile. */
   promote(): Promise<Published> {
     if (this.#state === 'closed') return Promise.reject(this.#closed());
-    this.#promoting ??= this.#promote().finally(() => {
+    const running = this.#promoting;
+    if (running !== undefined) {
+      // One that began before the last write has not seen it.
+      if (running.commits === this.#writes.commits) return running.done;
+      return running.done.then(
+        () => this.promote(),
+        () => this.promote(),
+      );
+    }
+    const done = this.#promote().finally(() => {
       this.#promoting = undefined;
     });
-    return this.#promoting;
+    this.#promoting = { done, commits: this.#writes.commits };
+    return done;
   }
 
   /** Takes no more writes, publishes what is unpublished, gives the lease up and removes the hot file. On an error it is open as before. */
@@ -117,7 +127,7 @@ export class HotSegment {
   }
 
   async #settled(): Promise<void> {
-    await this.#promoting?.catch(() => undefined);
+    await this.#promoting?.done.catch(() => undefined);
     await this.#writes.idle();
   }
 

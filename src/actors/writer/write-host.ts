@@ -50,6 +50,7 @@ export interface WriteHostDeps {
   readonly peers: PeerCalls;
   readonly self: { readonly node: string; readonly session: string };
   readonly confirmed: () => boolean;
+  readonly isConnected: () => boolean;
   readonly writeDeadlineMs: number;
   readonly queueLimit: number;
   readonly promoteAfterMs: number;
@@ -143,21 +144,32 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       const deadlineMs = Math.min(call.deadlineMs ?? this.#deps.writeDeadlineMs, this.#deps.writeDeadlineMs);
       return { node: this.#deps.self.node, ...(await hot.write(request, deadlineMs)) };
     }
+    if (call.onlyHere) throw this.#notHere(segment);
+    const holder = await this.#holderOf(segment);
+    return this.#deps.peers.write(holder, { ...call, onlyHere: true });
+  }
+
+  #notHere(segment: SegmentId): TroughError {
     const lease = this.#deps.view.lease(segment)?.document;
-    const mine = lease?.node === this.#deps.self.node;
-    if (lease?.state === 'held' && mine) {
-      throw new TroughError('NODE_UNAVAILABLE', `'${segment}' is being opened on this node; try again shortly`, {
-        segment,
-      });
+    if (lease?.state !== 'held' || lease.node !== this.#deps.self.node) {
+      const message = `this node holds no write lease for '${segment}'; provision it first`;
+      return new TroughError('SEGMENT_NOT_WRITABLE', message, { segment });
     }
-    if (call.onlyHere || lease?.state !== 'held') {
-      throw new TroughError(
-        'SEGMENT_NOT_WRITABLE',
-        `this node holds no write lease for '${segment}'; provision it first`,
-        { segment },
-      );
-    }
-    return this.#deps.peers.write(lease.node, { ...call, onlyHere: true });
+    return new TroughError('NODE_UNAVAILABLE', `'${segment}' is being opened on this node; try again shortly`, {
+      segment,
+    });
+  }
+
+  /** The other node that a write goes to. The store is asked when the view knows of none: the lease may be a moment old. */
+  async #holderOf(segment: SegmentId): Promise<string> {
+    const seen = this.#deps.view.lease(segment)?.document;
+    const lease = seen?.state === 'held' ? seen : (await this.#readLease(segment))?.document;
+    if (lease?.state === 'held' && lease.node !== this.#deps.self.node) return lease.node;
+    const known =
+      lease?.state === 'held' || lease?.state === 'released' || (await this.#deps.cold.stat(segment)) !== undefined;
+    if (!known)
+      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'; provision it first`, { segment });
+    throw this.#notHere(segment);
   }
 
   async #openGranted(id: SegmentId, { lease, revision, schemaSql, hasBase }: OpenRequest): Promise<OpenAnswer> {
@@ -207,13 +219,11 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     return hot;
   }
 
-  async #readLease(id: SegmentId): Promise<{ document: LeaseDocument; revision: number }> {
+  async #readLease(id: SegmentId): Promise<LeaseEntry | undefined> {
     const key = keys.lease(id);
-    const entry = await withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
-      this.#deps.store.get(key, signal),
-    );
-    if (entry === undefined)
-      throw new TroughError('SEGMENT_NOT_WRITABLE', `there is no lease for '${id}'`, { segment: id });
+    const { clock, store } = this.#deps;
+    const entry = await withDeadline(clock, STORE_DEADLINE_MS, (signal) => store.get(key, signal));
+    if (entry === undefined) return undefined;
     return { document: decodeDocument(LeaseDocument, key, entry.value), revision: entry.revision };
   }
 
@@ -314,7 +324,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     if (already !== undefined) return already;
     const read = await this.#readLease(id);
     const { node, session } = this.#deps.self;
-    if (read.document.state !== 'held' || read.document.node !== node) return undefined;
+    if (read?.document.state !== 'held' || read.document.node !== node) return undefined;
     const prepared = await this.#opener.prepareKept(id, read.document);
     const document: LeaseDocument = {
       ...read.document,

@@ -11,7 +11,11 @@ const members = ['n1', 'n2', 'n3'].map((node) => ({ node: parseNodeId(node), zon
 const target = plan(undefined, members, undefined, { copies: 2 });
 
 function scene() {
-  const leadership: { term: number | undefined; renewedMs: number } = { term: 1, renewedMs: 0 };
+  const leadership: { term: number | undefined; renewedMs: number; revision: number } = {
+    term: 1,
+    renewedMs: 0,
+    revision: 7,
+  };
   const state: { placement: PlacementDocument | undefined } = {
     placement: { term: 1, epoch: 4, target, serving: target },
   };

@@ -20,7 +20,12 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
   const cold = new FakeColdStore(disk, () => cluster.clock.now());
   const document = leaseDocument(id);
   const revision = await cluster.lease(id);
-  const held = { store: cluster.store, clock: cluster.clock, confirmed: options.confirmed ?? (() => true) };
+  const held = {
+    store: cluster.store,
+    clock: cluster.clock,
+    confirmed: options.confirmed ?? (() => true),
+    isConnected: () => true,
+  };
   const lease = new HeldLease(held, document, revision, undefined);
   const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql: '' });
   const deps = { engine, cold, disk, paths, clock: cluster.clock, log: silentLog };

@@ -10,7 +10,11 @@ const REBUILD_AFTER_MS = 60_000;
 /** A leader of term 3 that keeps two copies. */
 async function scene(...nodes: string[]) {
   const cluster = new FakeCluster();
-  const leadership: { term: number | undefined; renewedMs: number } = { term: 3, renewedMs: 0 };
+  const leadership: { term: number | undefined; renewedMs: number; revision: number } = {
+    term: 3,
+    renewedMs: 0,
+    revision: 7,
+  };
   const said: string[] = [];
   let decoded: { revision: number; document: PlacementDocument } | undefined;
   const placement = (): PlacementDocument | undefined => {

@@ -35,6 +35,8 @@ async function scene(holders: readonly string[] = []) {
     copies: { copy: (segment) => copies.get(segment) },
     holders: () => holders,
     emit: ({ segment }) => damaged.push(segment),
+    isFresh: () => true,
+    isConnected: () => true,
     node: 'n1',
     deadlineMs: 60_000,
     deadlineLimitMs: 90_000,

@@ -5,20 +5,24 @@ import { FakeCluster } from '../../support/fake-cluster.ts';
 
 function scene() {
   const cluster = new FakeCluster();
-  const leadership: { term: number | undefined; renewedMs: number } = { term: 3, renewedMs: 0 };
+  const leadership: { term: number | undefined; renewedMs: number; revision: number } = {
+    term: 3,
+    renewedMs: 0,
+    revision: 7,
+  };
   const said: Roll[] = [];
   const roll = new RollCall({ view: cluster.view, leadership, node: 'm1', emit: (item) => said.push(item) });
   return { cluster, leadership, said, roll };
 }
 
-test('the roll names the last beat of each node, the term and the revision of the documents', async () => {
+test('the roll names the last beat of each node, the term and the revision of the last renewal', async () => {
   const { cluster, said, roll } = scene();
   await cluster.node('n1');
   await cluster.node('n2');
   cluster.beat('n2');
   roll.receive();
   const beats = { n1: { session: 'n1-1', sequence: 1 }, n2: { session: 'n2-1', sequence: 2 } };
-  expect(said).toEqual([{ term: 3, node: 'm1', revision: cluster.view.revision, beats }]);
+  expect(said).toEqual([{ term: 3, node: 'm1', revision: 7, beats }]);
 });
 
 test('a suspect node is still named; one that is lost, stopped, or has a new session without a beat is not', async () => {

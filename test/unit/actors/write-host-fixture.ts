@@ -29,6 +29,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     ...{ log, engine, cold, disk, paths, peers },
     self: { node: 'n1', session: 'n1-1' },
     confirmed: () => true,
+    isConnected: () => true,
     writeDeadlineMs: 1_000,
     queueLimit: 100,
     promoteAfterMs: 60_000,

@@ -122,7 +122,7 @@ test('a write for a segment that another node holds is handed to that node, once
 
 test('a write for a segment that nobody holds is refused', async () => {
   const { cluster, peers, write } = writeHost();
-  await expect(write('a')).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
+  await expect(write('a')).rejects.toEqual(code('SEGMENT_UNKNOWN'));
   await cluster.lease(id, { node: 'n2', state: 'released' });
   await expect(write('a')).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
   expect(peers.calls).toEqual([]);

@@ -1,0 +1,90 @@
+import { TroughError } from '../errors.ts';
+import { type HttpHandler } from '../http/exchange.ts';
+import { type HttpServer, startHttpServer } from '../http/http-server.ts';
+import { type HttpMetrics } from '../http/metrics.ts';
+import { startingRoutes } from '../http/starting-routes.ts';
+import { type Log } from '../log.ts';
+import { type RoleName } from '../messages/documents.ts';
+import { type Supervisor } from '../runtime/supervisor.ts';
+import { type Settings } from '../settings/schema.ts';
+
+export interface HttpPortsDeps {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: HttpMetrics;
+  readonly supervisor: Supervisor;
+}
+
+/** What a role does on its port, once it can. */
+export interface PortPlan {
+  readonly handler: HttpHandler;
+  /** Why it cannot do its job now; empty when it can. */
+  readonly ready: () => readonly string[];
+}
+
+interface OpenPort {
+  readonly server: HttpServer;
+  plan: PortPlan;
+}
+
+const STARTING: PortPlan = {
+  handler: startingRoutes(),
+  ready: () => ['it is starting: NATS or the metadata is not reachable yet'],
+};
+
+/**
+ * The HTTP ports of this process. They open before anything that they need is there, so that from the first moment on `/healthz` and `/readyz`
+ * say how it goes and a port that is taken stops the start; a role puts its routes on its port when it is up.
+ */
+export class HttpPorts {
+  readonly #deps: HttpPortsDeps;
+  readonly #ports = new Map<RoleName, OpenPort>();
+
+  private constructor(deps: HttpPortsDeps) {
+    this.#deps = deps;
+  }
+
+  /** PORT_IN_USE, CONFIG_INVALID. What was opened is in the stop order. */
+  static async open(deps: HttpPortsDeps): Promise<HttpPorts> {
+    const ports = new HttpPorts(deps);
+    for (const role of deps.settings.roles) await ports.#open(role);
+    return ports;
+  }
+
+  /** Puts the routes on the port of the role. Here, not where it opened, is its place in the stop order: what it takes in is still answered. */
+  serve(role: RoleName, plan: PortPlan): { url: string } {
+    const port = this.#ports.get(role);
+    if (port === undefined) throw new TroughError('INTERNAL', `the port of ${role} was never opened`);
+    port.plan = plan;
+    this.#deps.supervisor.adopt(`${role} port`, () => port.server[Symbol.asyncDispose]());
+    return { url: port.server.url };
+  }
+
+  async #open(role: RoleName): Promise<void> {
+    const { settings, log, metrics, supervisor } = this.#deps;
+    const port: { plan: PortPlan } = { plan: STARTING };
+    const server = await startHttpServer({
+      name: role,
+      host: settings.bind,
+      port: portOf(settings, role),
+      advertisedHost: settings.advertise,
+      handler: (exchange) => port.plan.handler(exchange),
+      bodyLimitBytes: settings.bodyLimitBytes,
+      graceMs: settings.stopGraceMs / 2,
+      log,
+      metrics,
+      node: settings.node,
+      ready: () => {
+        const reasons = port.plan.ready();
+        return Promise.resolve({ ready: reasons.length === 0, reasons });
+      },
+    });
+    this.#ports.set(role, Object.assign(port, { server }));
+    supervisor.adopt(`${role} port, opened`, () => server[Symbol.asyncDispose]());
+  }
+}
+
+function portOf(settings: Settings, role: RoleName): number {
+  const { readPort, writePort, syncMasterPort, syncLocalPort } = settings;
+  return { reader: readPort, writer: writePort, 'sync-master': syncMasterPort, 'sync-local': syncLocalPort }[role];
+}

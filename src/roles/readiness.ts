@@ -1,0 +1,7 @@
+import { type NodeContext } from './node-context.ts';
+
+/** Why nothing can be done here now, in words for `/readyz`; empty when NATS and the metadata are there. */
+export function notReachable({ isConnected, view }: NodeContext): string[] {
+  if (!isConnected()) return ['NATS is not reachable'];
+  return view.current ? [] : ['the metadata has not been read yet'];
+}
