@@ -1,5 +1,5 @@
-/** What went wrong, in seven kinds. Edges map the kind to an HTTP status, a NATS header or an exit code; never the code. */
-export type ErrorKind = 'input' | 'large' | 'missing' | 'conflict' | 'busy' | 'late' | 'broken';
+/** What went wrong, in eight kinds. `unknown`: it may have been done, so it must not simply be repeated. Edges map the kind to an HTTP status, a NATS header or an exit code; never the code. */
+export type ErrorKind = 'input' | 'large' | 'missing' | 'conflict' | 'busy' | 'unknown' | 'late' | 'broken';
 
 /** Every error that trough reports, by its stable code. README.md has the same table with what to do. */
 export const ERRORS = {
@@ -29,7 +29,7 @@ export const ERRORS = {
   ENGINE_STOPPED: 'busy',
   // writer
   WRITE_QUEUE_FULL: 'busy',
-  WRITE_OUTCOME_UNKNOWN: 'busy',
+  WRITE_OUTCOME_UNKNOWN: 'unknown',
   // bus
   BUS_UNREACHABLE: 'busy',
   BUS_NO_RESPONDERS: 'busy',

@@ -50,7 +50,7 @@ export class ChildLocalDatabase implements LocalDatabase {
         { file: this.#file, migrations: this.#migrations },
         { isRepeatable: true },
       );
-      void this.#child.gone.then(() => {
+      this.#child.onGone(() => {
         this.#handle = undefined;
       });
       return (await opening).handle;

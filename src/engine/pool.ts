@@ -26,7 +26,7 @@ export interface ProcessEngineOptions {
   readonly log?: Log;
   /** Processes for queries. Default: one per core, two at least. */
   readonly queryChildren?: number;
-  /** Processes for writing. Default 1. */
+  /** Processes for writing. Default 2: one whose write does not end holds up only its share of the segments. */
   readonly writerChildren?: number;
   /** Files that each query process holds open. Default 500. */
   readonly openFiles?: number;
@@ -57,7 +57,7 @@ export class ProcessEngine implements Engine {
     const child = { nodePath: options.nodePath, settings: { openFiles: options.openFiles ?? 500 } };
     const children = options.queryChildren ?? Math.max(2, availableParallelism());
     this.#queries = new QueryPool({ child, children, mostQueued: options.mostQueued ?? 10_000, log });
-    this.#writers = Array.from({ length: options.writerChildren ?? 1 }, () => new ServiceChild(child, log));
+    this.#writers = Array.from({ length: options.writerChildren ?? 2 }, () => new ServiceChild(child, log));
     this.#schemas = new ServiceChild(child, log);
     this.#checker = new ServiceChild(child, log);
     this.#locals = new ServiceChild(child, log);
@@ -76,10 +76,10 @@ export class ProcessEngine implements Engine {
       await this.#buildFile(file, schemaSql, signal);
     }
     const writer = this.#writerOf(segment);
-    const opening = writer.call('openWriter', { file });
-    const { gone } = writer;
+    // Repeated when the child dies: another segment's endless write may have been the reason.
+    const opening = writer.call('openWriter', { file }, { isRepeatable: true });
     const { handle, sizeBytes } = await withSegment(segment, opening);
-    const session = new ChildWriteSession({ writer, gone, checker: this.#checker, segment, handle, sizeBytes });
+    const session = new ChildWriteSession({ writer, checker: this.#checker, segment, handle, sizeBytes });
     if (signal?.aborted !== true) return session;
     await session[Symbol.asyncDispose]();
     throw new TroughError('ENGINE_CANCELLED', 'opening was cancelled', { segment });

@@ -37,7 +37,7 @@ export class ServiceChild {
   readonly #pending = new Map<number, Pending>();
   #order: Pending[] = [];
   #child: ChildProcess | undefined;
-  #onGone: PromiseWithResolvers<void> = Promise.withResolvers();
+  #goneHearers = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   #whenIdle: (() => void) | undefined;
   #lastId = 0;
@@ -58,9 +58,12 @@ export class ServiceChild {
     return this.#child?.pid;
   }
 
-  /** Settles when the child that runs now is gone. What is kept in that child, handles above all, is gone with it. */
-  get gone(): Promise<void> {
-    return this.#onGone.promise;
+  /** Calls `hear` once when the child that runs now is gone; what is kept in that child, handles above all, is gone with it. Ends with the returned function. */
+  onGone(hear: () => void): () => void {
+    this.#goneHearers.add(hear);
+    return () => {
+      this.#goneHearers.delete(hear);
+    };
   }
 
   call<Name extends ServiceName>(
@@ -200,9 +203,9 @@ export class ServiceChild {
   #onDied(cause: TroughError): void {
     this.#child = undefined;
     clearTimeout(this.#timer);
-    const { resolve } = this.#onGone;
-    this.#onGone = Promise.withResolvers();
-    resolve();
+    const hearers = this.#goneHearers;
+    this.#goneHearers = new Set();
+    for (const hear of hearers) hear();
     if (this.#isStopped) return;
     this.restarts += 1;
     for (const pending of this.#takeAll()) {

@@ -10,8 +10,6 @@ import { withSegment } from './with-segment.ts';
 
 export interface WriterSessionDeps {
   readonly writer: ServiceChild;
-  /** Of the child in which the handle was made. */
-  readonly gone: Promise<void>;
   /** Checks copies, so that writes go on meanwhile. */
   readonly checker: ServiceChild;
   readonly segment: string;
@@ -22,16 +20,22 @@ export interface WriterSessionDeps {
 /** A segment that is open in a writer child, by its handle there. */
 export class ChildWriteSession implements WriteSession {
   readonly sizeBytes: number;
-  readonly lost: Promise<void>;
+  readonly #lost: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #deafen: () => void;
   readonly #deps: WriterSessionDeps;
   #state: 'open' | 'lost' | 'closed' = 'open';
 
   constructor(deps: WriterSessionDeps) {
     this.#deps = deps;
     this.sizeBytes = deps.sizeBytes;
-    this.lost = deps.gone.then(() => {
+    this.#deafen = deps.writer.onGone(() => {
       if (this.#state === 'open') this.#state = 'lost';
+      this.#lost.resolve();
     });
+  }
+
+  get lost(): Promise<void> {
+    return this.#lost.promise;
   }
 
   async apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
@@ -71,6 +75,7 @@ export class ChildWriteSession implements WriteSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#deafen();
     if (this.#state !== 'open') return;
     this.#state = 'closed';
     const { writer, handle, segment } = this.#deps;
