@@ -21,6 +21,7 @@ export function exitCodeOf(error: TroughError): number {
     case 'large':
     case 'conflict':
     case 'late':
+    case 'unknown':
     case 'broken':
       return EXIT.failed;
     default:

@@ -70,7 +70,7 @@ export const SegmentRow = z.object({
 export type SegmentRow = z.infer<typeof SegmentRow>;
 
 export const SegmentsRequest = z.object({
-  /** JavaScript regular expression on the id. */
+  /** Regular expression on the id, in Python's syntax, as REGEXP in SQL. */
   matching: z.string().optional(),
   tier: Tier.optional(),
   /** Ids after this one, in byte order. */

@@ -96,7 +96,7 @@ export const ShredParameters = z.strictObject({
 
 /** The URL parameters of the list of segments. */
 export const SegmentsParameters = z.strictObject({
-  matching: z.string().optional().describe('JavaScript regular expression on the id.'),
+  matching: z.string().optional().describe("Regular expression on the id, in Python's syntax, as REGEXP in SQL."),
   tier: Tier.optional(),
   after: z.string().optional().describe('Ids after this one, in byte order: `next` of the page before.'),
   limit: z.coerce.number().pipe(SegmentsRequest.shape.limit.unwrap()).optional(),

@@ -32,6 +32,11 @@ const STARTING: PortPlan = {
   ready: () => ['it is starting: NATS or the metadata is not reachable yet'],
 };
 
+/** The share of the whole stop that requests in flight may take; the rest is for what they rest on. */
+const PORTS_GRACE_SHARE = 0.4;
+/** For closing what is left after that. */
+const CLOSE_MS = 500;
+
 /**
  * The HTTP ports of this process. They open before anything that they need is there, so that from the first moment on `/healthz` and `/readyz`
  * say how it goes and a port that is taken stops the start; a role puts its routes on its port when it is up.
@@ -51,13 +56,24 @@ export class HttpPorts {
     return ports;
   }
 
-  /** Puts the routes on the port of the role. Here, not where it opened, is its place in the stop order: what it takes in is still answered. */
+  /** Puts the routes on the port of the role. */
   serve(role: RoleName, plan: PortPlan): { url: string } {
     const port = this.#ports.get(role);
     if (port === undefined) throw new TroughError('INTERNAL', `the port of ${role} was never opened`);
     port.plan = plan;
-    this.#deps.supervisor.adopt(`${role} port`, () => port.server[Symbol.asyncDispose]());
     return { url: port.server.url };
+  }
+
+  /**
+   * Puts the ports into the stop order here: above all that answers for them, so what they have taken in is still answered, and all at once, so
+   * that together they take no longer than one.
+   */
+  stopBefore(): void {
+    const { supervisor, settings } = this.#deps;
+    const close = async (): Promise<void> => {
+      await Promise.all(Array.from(this.#ports.values(), ({ server }) => server[Symbol.asyncDispose]()));
+    };
+    supervisor.adopt('HTTP ports', close, settings.stopGraceMs * PORTS_GRACE_SHARE + CLOSE_MS);
   }
 
   async #open(role: RoleName): Promise<void> {
@@ -70,7 +86,7 @@ export class HttpPorts {
       advertisedHost: settings.advertise,
       handler: (exchange) => port.plan.handler(exchange),
       bodyLimitBytes: settings.bodyLimitBytes,
-      graceMs: settings.stopGraceMs / 2,
+      graceMs: settings.stopGraceMs * PORTS_GRACE_SHARE,
       log,
       metrics,
       node: settings.node,

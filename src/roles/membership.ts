@@ -66,7 +66,7 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     mostCopies: mostCopies(settings.rules, settings.copies),
     self,
     confirmed: () => heartbeat.confirmed(),
-    isFresh: () => heartbeat.isFresh(directory.revision),
+    isFresh: () => deps.bus.status === 'connected' && heartbeat.isFresh(directory.revision),
     isConnected: () => deps.bus.status === 'connected',
     onLease: (hear) => {
       news.leaseHearers.push(hear);

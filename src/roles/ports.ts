@@ -9,6 +9,7 @@ import { type Disk } from '../disk/disk.ts';
 import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
 import { ProcessEngine } from '../engine/pool.ts';
+import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { NatsKv } from '../metadata/nats-kv.ts';
@@ -16,6 +17,9 @@ import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
 import { type Host } from '../settings/host.ts';
 import { type Settings } from '../settings/schema.ts';
+
+const COLD_PROBE_MS = 5_000;
+const MISPLACED: ReadonlySet<string> = new Set(['ENOTDIR', 'EACCES', 'EPERM', 'EROFS']);
 
 export interface Ports {
   readonly bus: Bus;
@@ -55,17 +59,33 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
   const cold = new LocalDirectory({ root: settings.cold });
-  await cold.probe(signal);
+  await probeCold(cold, log, signal);
   const engine = new ProcessEngine({
     nodePath: host.nodePath,
     log,
     ...(settings.engineChildren === 0 ? {} : { queryChildren: settings.engineChildren }),
     openFiles: settings.openFiles,
     mostQueued: settings.maxConcurrentQueries,
-    graceMs: settings.stopGraceMs / 2,
+    graceMs: settings.stopGraceMs / 10,
   });
   supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
   return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };
+}
+
+/** A cold storage that is away must not keep a node from starting: its copies and its unpublished writes are here. */
+async function probeCold(cold: ColdStore, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    await cold.probe(AbortSignal.any([signal, AbortSignal.timeout(COLD_PROBE_MS)]));
+  } catch (error) {
+    const err = TroughError.from(error);
+    const reason = (err.cause as NodeJS.ErrnoException | undefined)?.code;
+    // A path that can never be a directory of ours is a setting gone wrong, not a storage that is away.
+    if (reason !== undefined && MISPLACED.has(reason)) throw err;
+    log.error(
+      { err, cold: cold.description },
+      'cold storage cannot be used now: nothing is promoted or fetched until it can',
+    );
+  }
 }
 
 /** Started first, stopped last. */

@@ -38,7 +38,7 @@ const START: Readonly<Record<RoleName, (context: NodeContext) => { url: string }
 };
 const URL_KEY = { reader: 'read', writer: 'write', 'sync-master': 'syncMaster', 'sync-local': 'syncLocal' } as const;
 /** For one child of the supervisor; those that need longer (requests in flight) have their own limits. */
-const CHILD_GRACE_SHARE = 0.8;
+const CHILD_GRACE_SHARE = 0.2;
 
 /**
  * Starts the roles of this process: ports first, then what every node has, then the roles, and the node's own document last.
@@ -58,6 +58,7 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     const drivers = await openPorts(base);
     const membership = await joinCluster({ ...base, ...drivers, metrics, ports });
     const urls = await startEach(membership.context);
+    ports.stopBefore();
     await membership.announce(urls);
     await untilReady(membership, signal);
     log.info({ urls, nats: drivers.natsUrl }, 'ready');

@@ -2,6 +2,7 @@ import { Assigner, type AssignerMessage } from '../actors/leader/assigner.ts';
 import { Catalogue, CATALOGUE_MIGRATIONS, type CatalogueMessage } from '../actors/leader/catalogue.ts';
 import { Leadership } from '../actors/leader/leadership.ts';
 import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
+import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
 import { Placer } from '../actors/leader/placer.ts';
 import { RollCall } from '../actors/leader/roll-call.ts';
 import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
@@ -44,7 +45,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   onLeading = () => {
     catalogue.send({ kind: 'adopt' });
   };
-  const registrar = startRegistrar(context, catalogue, assigning);
+  const registrar = startRegistrar(context, leadership, catalogue, assigning);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
   startPlacing(context, leadership, assigning);
@@ -74,9 +75,12 @@ async function startCatalogue(
   const { supervisor, engine, paths, settings } = context;
   const database = await engine.openDatabase(paths.catalogue, CATALOGUE_MIGRATIONS);
   supervisor.adopt('catalogue database', () => database[Symbol.asyncDispose]());
-  const catalogue = supervisor.spawn(() => new Catalogue({ ...context, database, emit: assigning.send }), {
-    mailboxLimit: MAILBOX,
-  });
+  const catalogue = supervisor.spawn(
+    () => new Catalogue({ ...context, database, file: paths.catalogue, emit: assigning.send }),
+    {
+      mailboxLimit: MAILBOX,
+    },
+  );
   catalogue.send({ kind: 'scan' });
   supervisor.every(settings.coldScanIntervalMs, catalogue, () => ({ kind: 'scan' }));
   return catalogue;
@@ -84,6 +88,7 @@ async function startCatalogue(
 
 function startRegistrar(
   context: NodeContext,
+  leadership: Leadership,
   catalogue: ActorRef<CatalogueMessage>,
   assigning: ActorRef<AssignerMessage>,
 ): ActorRef<Parameters<LeaseRegistrar['receive']>[0]> {
@@ -93,6 +98,7 @@ function startRegistrar(
       new LeaseRegistrar({
         ...context,
         nodes: calls,
+        leadingMs: () => leadership.leadingMs,
         news: {
           granted: (segment, schema) => ask(catalogue, (reply) => ({ kind: 'granted', segment, schema, reply })),
           published: (segment, published) =>
@@ -105,7 +111,9 @@ function startRegistrar(
       }),
     { mailboxLimit: MAILBOX },
   );
-  supervisor.every(SWEEP_MS, registrar, () => ({ kind: 'sweep' }));
+  const leadingMs = (): number | undefined => leadership.leadingMs;
+  const sweeper = supervisor.spawn(() => new LeaseSweeper({ ...context, leadingMs }));
+  supervisor.every(SWEEP_MS, sweeper, () => ({ kind: 'tick' }));
   return registrar;
 }
 

@@ -6,6 +6,7 @@ import { type SupervisorOptions } from './supervisor-options.ts';
 interface Owned {
   readonly name: string;
   readonly stop: () => Promise<void>;
+  readonly graceMs: number;
 }
 
 /**
@@ -26,7 +27,7 @@ export class Supervisor implements AsyncDisposable {
   spawn<Message>(create: () => Actor<Message>, options: SpawnOptions = {}): ActorRef<Message> {
     if (this.#stopping !== undefined) throw new TroughError('STOPPING', 'the process is stopping');
     const cell = new ActorCell(create, this.#options, options);
-    this.#owned.push({ name: cell.name, stop: () => cell.stop() });
+    this.#owned.push({ name: cell.name, graceMs: this.#options.graceMs, stop: () => cell.stop() });
     return cell;
   }
 
@@ -45,11 +46,15 @@ export class Supervisor implements AsyncDisposable {
     arm();
   }
 
-  /** Puts any resource into the stop order, at this place. While everything stops, it is stopped next; STOPPING when that is over. */
-  adopt(name: string, stop: () => void | PromiseLike<void>): void {
+  /**
+   * Puts any resource into the stop order, at this place; with a grace time of its own, ms, when it is given one. While everything stops, it is
+   * stopped next; STOPPING when that is over.
+   */
+  adopt(name: string, stop: () => void | PromiseLike<void>, graceMs = this.#options.graceMs): void {
     if (this.#hasStopped) throw new TroughError('STOPPING', `the process has stopped; ${name} comes too late`);
     this.#owned.push({
       name,
+      graceMs,
       stop: async () => {
         await stop();
       },
@@ -74,7 +79,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #stopOne(child: Owned): Promise<void> {
-    const { clock, log, graceMs } = this.#options;
+    const { clock, log } = this.#options;
+    const { graceMs } = child;
     let cancel = (): void => undefined;
     const grace = new Promise<'late'>((resolve) => {
       cancel = clock.after(graceMs, () => {

@@ -1,5 +1,5 @@
 import { type ColdStore } from '../../cold/cold-store.ts';
-import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
+import { type Engine, type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView } from '../../messages/cluster-view.ts';
@@ -70,6 +70,9 @@ export interface CatalogueChange {
 export interface CatalogueDeps {
   readonly clock: Clock;
   readonly database: LocalDatabase;
+  /** Reads the same database, for patterns of clients. */
+  readonly engine: Engine;
+  readonly file: string;
   readonly cold: ColdStore;
   readonly view: ClusterView;
   readonly rule: (id: string) => SegmentTreatment;
@@ -78,6 +81,7 @@ export interface CatalogueDeps {
 }
 
 const BATCH = 500;
+const MATCH_MS = 10_000;
 const COLUMNS = 'id, slot, tier, version, size_bytes, sha256, schema';
 const UPSERT = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -186,20 +190,46 @@ export class Catalogue implements Actor<CatalogueMessage> {
   }
 
   async #segments({ matching, tier, after, limit }: SegmentsRequest): Promise<SegmentsAnswer> {
-    const pattern = matching === undefined ? undefined : compile(matching);
-    const segments: SegmentRow[] = [];
-    let from = after ?? '';
-    for (;;) {
-      const rows = await this.#page(from, tier, Math.max(limit, 1_000));
-      for (const row of rows) {
-        const segment = this.#row(row);
-        from = segment.id;
-        if (pattern !== undefined && !pattern.test(segment.id)) continue;
-        segments.push(segment);
-        if (segments.length === limit) return { segments, next: from };
-      }
-      if (rows.length < Math.max(limit, 1_000)) return { segments };
+    const from = after ?? '';
+    const rows =
+      matching === undefined
+        ? await this.#page(from, tier, limit)
+        : await this.#rowsOf(await this.#matching(matching, tier, from, limit));
+    const segments = rows.map((row) => this.#row(row));
+    const last = segments.at(-1);
+    return segments.length < limit || last === undefined ? { segments } : { segments, next: last.id };
+  }
+
+  /** A pattern of a client may take for ever, so it runs where all SQL of clients runs: in a child process with a deadline. */
+  async #matching(pattern: string, tier: string | undefined, after: string, limit: number): Promise<readonly string[]> {
+    const { engine, file } = this.#deps;
+    const sql =
+      'select id from segments where id > ?1 and id regexp ?2 and (?3 is null or tier = ?3) order by id limit ?4';
+    const where = {
+      segment: '_catalogue',
+      file,
+      version: 'live',
+      live: true,
+      format: 'rows',
+      bigints: 'digits',
+    } as const;
+    try {
+      const { body } = await engine.query({
+        ...where,
+        sql,
+        params: [after, pattern, tier ?? null, limit],
+        deadlineMs: MATCH_MS,
+      });
+      return (JSON.parse(`[${await textOf(body)}]`) as string[][]).flat();
+    } catch (error) {
+      if (TroughError.from(error).code !== 'SQL_FAILED') throw error;
+      throw new TroughError('REQUEST_INVALID', `'${pattern}' is not a regular expression`, {}, error);
     }
+  }
+
+  #rowsOf(ids: readonly string[]): Promise<readonly (readonly SqlValue[])[]> {
+    const sql = `select ${COLUMNS} from segments where id in (select value from json_each(?)) order by id`;
+    return this.#deps.database.all(sql, [JSON.stringify(ids)]);
   }
 
   #page(after: string, tier: string | undefined, limit: number): Promise<readonly (readonly SqlValue[])[]> {
@@ -262,10 +292,9 @@ function splitCursor(after: string): [number, string] {
   return [Number(after.slice(0, colon)), after.slice(colon + 1)];
 }
 
-function compile(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern, 'u');
-  } catch (error) {
-    throw new TroughError('REQUEST_INVALID', `'${pattern}' is not a regular expression`, {}, error);
-  }
+async function textOf(body: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  if (body instanceof Uint8Array) parts.push(body);
+  else for await (const part of body) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
 }

@@ -49,6 +49,7 @@ const STORE_DEADLINE_MS = 3_000;
 export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   readonly name = 'leadership';
   readonly #deps: LeadershipDeps;
+  #leadingSince = 0;
   #held: { document: LeaderDocument; revision: number; renewedAt: number } | undefined;
 
   constructor(deps: LeadershipDeps) {
@@ -58,6 +59,11 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   get term(): number | undefined {
     // Also while a renewal hangs: others may have taken over by the time that it fails.
     return this.renewedMs < STEP_DOWN_AFTER_MS ? this.#held?.document.term : undefined;
+  }
+
+  /** How long it has led without a break, ms; undefined when it does not. */
+  get leadingMs(): number | undefined {
+    return this.term === undefined ? undefined : this.#deps.clock.monotonic() - this.#leadingSince;
   }
 
   get revision(): number {
@@ -108,6 +114,7 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
       const revision = await this.#write(document, seen?.revision);
       this.#held = { document, revision, renewedAt: askedAt };
       this.#deps.log.info({ actor: this.name, term: document.term }, 'leads the cluster');
+      this.#leadingSince = askedAt;
       this.#deps.emit({ kind: 'leading', term: document.term });
     } catch (error) {
       this.#failed(error);

@@ -24,15 +24,14 @@ import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { emptiestWriter } from './emptiest-writer.ts';
 import { grantedLease, LeaseStore, shreddedLease } from './lease-store.ts';
+import { isSettled, mayMove } from './lease-sweeper.ts';
 import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
 
 export type RegistrarMessage =
   | { readonly kind: 'provision'; readonly request: ProvisionRequest; readonly reply: Reply<ProvisionAnswer> }
   | { readonly kind: 'promote'; readonly request: PromoteRequest; readonly reply: Reply<PromoteAnswer> }
   | { readonly kind: 'release'; readonly request: ReleaseRequest; readonly reply: Reply<ReleaseAnswer> }
-  | { readonly kind: 'shred'; readonly request: ShredRequest; readonly reply: Reply<ShredAnswer> }
-  /** Gives back the leases of lost nodes whose every acknowledged write is in cold storage. */
-  | { readonly kind: 'sweep' };
+  | { readonly kind: 'shred'; readonly request: ShredRequest; readonly reply: Reply<ShredAnswer> };
 
 /** What the registrar has done, for the catalogue; each resolves when it is recorded there. */
 export interface RegistrarNews {
@@ -50,6 +49,8 @@ export interface RegistrarDeps {
   readonly nodes: NodeCalls;
   readonly rule: (id: string) => SegmentTreatment;
   readonly news: RegistrarNews;
+  /** How long this process has led without a break, ms; undefined when it does not lead. */
+  readonly leadingMs: () => number | undefined;
 }
 
 type Lease = LeaseEntry | undefined;
@@ -90,9 +91,6 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
           message.reply,
           this.#inTurn(message.request.segment, (id) => this.#shred(id, message.request.force)),
         );
-        return;
-      case 'sweep':
-        this.#sweep();
         return;
       default:
         unreachable(message);
@@ -146,8 +144,8 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
   async #atHolder(id: SegmentId, lease: LeaseEntry, schema: string): Promise<ProvisionAnswer | undefined> {
     const holder = this.#deps.view.node(lease.document.node);
     const away = holder === undefined || holder.state === 'lost' || holder.state === 'stopped';
-    if (away && mayMove(lease)) return undefined;
-    if (away) throw this.#holderDown(id, lease.document.node);
+    if (away && mayMove(lease) && isSettled(this.#deps.leadingMs())) return undefined;
+    if (away) throw mayMove(lease) ? awayForNow(id, lease) : this.#holderDown(id, lease.document.node);
     const schemaSql = this.#deps.view.schema(lease.document.schema)?.sql ?? '';
     const { sizeBytes } = await this.#deps.nodes.open(lease.document.node, {
       lease: lease.document,
@@ -251,22 +249,36 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 
   async #shred(id: SegmentId, force: boolean): Promise<ShredAnswer> {
     const lease = await this.#leases.read(id);
-    if (lease?.document.state === 'held') {
-      if (!force)
-        throw new TroughError(
-          'SEGMENT_LEASED',
-          `'${id}' is open for writing on ${lease.document.node}; release it first`,
-          { segment: id },
-        );
-      await this.#deps.nodes.close(lease.document.node, { segment: id, epoch: lease.document.epoch, discard: true });
-    } else if ((lease?.document.state ?? 'shredded') === 'shredded' && (await this.#deps.cold.stat(id)) === undefined) {
-      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
-    } else {
-      await this.#leases.write(shreddedLease(id, lease?.document, this.#deps.clock.now()), lease?.revision);
+    const leased = lease?.document.state === 'held';
+    if (leased && !force) {
+      const message = `'${id}' is open for writing on ${lease.document.node}; release it first`;
+      throw new TroughError('SEGMENT_LEASED', message, { segment: id });
     }
+    if (leased) await this.#discardAtHolder(id, lease);
+    const now = leased ? await this.#leases.read(id) : lease;
+    if (
+      !leased &&
+      (now?.document.state ?? 'shredded') === 'shredded' &&
+      (await this.#deps.cold.stat(id)) === undefined
+    ) {
+      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
+    }
+    // A holder that was away comes back to a lease that is not its own.
+    await this.#leases.write(shreddedLease(id, now?.document, this.#deps.clock.now()), now?.revision);
     await this.#deps.cold.remove(id);
     await this.#deps.news.shredded(id);
     return { segment: id };
+  }
+
+  /** One that is away, or has lost the file, need not be asked: the lease is taken from it all the same. */
+  async #discardAtHolder(id: SegmentId, { document }: LeaseEntry): Promise<void> {
+    try {
+      await this.#deps.nodes.close(document.node, { segment: id, epoch: document.epoch, discard: true });
+    } catch (error) {
+      const { code } = TroughError.from(error);
+      if (code !== 'NODE_UNAVAILABLE' && code !== 'SEGMENT_NOT_WRITABLE') throw error;
+      this.#deps.log.warn({ segment: id, node: document.node, code }, 'a segment is shredded without its holder');
+    }
   }
 
   async #held(id: SegmentId): Promise<LeaseEntry> {
@@ -292,39 +304,11 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       { segment: id, node },
     );
   }
-
-  #sweep(): void {
-    for (const lease of this.#deps.view.leases()) {
-      const { segment, node, state } = lease.document;
-      if (
-        state !== 'held' ||
-        lease.document.version === null ||
-        !mayMove(lease) ||
-        this.#deps.view.node(node)?.state !== 'lost'
-      )
-        continue;
-      const id = parseSegmentId(segment);
-      void this.#tasks
-        .run(id, () => this.#leases.write({ ...lease.document, state: 'released' }, lease.revision))
-        .then(() => {
-          this.#deps.log.info(
-            { segment, node },
-            'the lease of a lost node was given back: all of its writes are published',
-          );
-        })
-        .catch((error: unknown) => {
-          this.#deps.log.debug(
-            { segment, err: TroughError.from(error) },
-            'the lease of a lost node has changed meanwhile',
-          );
-        });
-    }
-  }
 }
 
-/** Every acknowledged write is in cold storage, or there was none: another node may start from there. */
-function mayMove(lease: LeaseEntry): boolean {
-  return !lease.document.unpromoted;
+function awayForNow(id: SegmentId, { document }: LeaseEntry): TroughError {
+  const message = `the node '${document.node}' that holds '${id}' is away; in a moment another may take it: try again shortly`;
+  return new TroughError('NODE_UNAVAILABLE', message, { segment: id, node: document.node });
 }
 
 function writeUrl(node: NodeEntry, id: SegmentId): string {

@@ -2,6 +2,7 @@ import { type WriteOutcome, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
+import { type Clock } from '../../runtime/clock.ts';
 import { Turns } from '../../runtime/turns.ts';
 import { type HeldLease } from './held-lease.ts';
 
@@ -15,6 +16,7 @@ export interface GroupCommitDeps {
   readonly lease: HeldLease;
   /** Opens the segment's file again, after its child process has died. */
   readonly openSession: () => Promise<WriteSession>;
+  readonly clock: Clock;
   readonly log: Log;
   /** Most writes that may wait. */
   readonly queueLimit: number;
@@ -24,6 +26,7 @@ export interface GroupCommitDeps {
 interface Waiting {
   readonly request: WriteRequest;
   readonly deadlineMs: number;
+  readonly askedAt: number;
   /** It was in a group whose child was killed, so it runs once more, by itself. */
   readonly alone: boolean;
   readonly resolve: (written: Written) => void;
@@ -75,7 +78,7 @@ export class GroupCommit {
       return Promise.reject(new TroughError('WRITE_QUEUE_FULL', message));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, deadlineMs, alone: false, resolve, reject });
+      this.#queue.push({ request, deadlineMs, askedAt: this.#deps.clock.monotonic(), alone: false, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -99,7 +102,8 @@ export class GroupCommit {
     // Everything that was asked for in this turn of the event loop joins the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const group = this.#nextGroup();
+      const group = this.#inTime(this.#nextGroup());
+      if (group.length === 0) continue;
       try {
         await this.#turns.take(() => this.#commit(group));
       } catch (error) {
@@ -111,6 +115,15 @@ export class GroupCommit {
       }
     }
     this.#draining = undefined;
+  }
+
+  /** A write that has not begun by its deadline is refused: nothing of it is done. */
+  #inTime(group: readonly Waiting[]): readonly Waiting[] {
+    const now = this.#deps.clock.monotonic();
+    const isLate = ({ alone, askedAt, deadlineMs }: Waiting): boolean => !alone && now - askedAt > deadlineMs;
+    const message = `the write to '${this.#deps.segment}' had not begun by its deadline`;
+    rejectAll(group.filter(isLate), new TroughError('ENGINE_DEADLINE', message));
+    return group.filter((waiting) => !isLate(waiting));
   }
 
   #nextGroup(): Waiting[] {

@@ -32,7 +32,7 @@ export class HotSegment {
   readonly #deps: HotSegmentDeps;
   readonly #writes: GroupCommit;
   #promoting: { readonly done: Promise<Published>; readonly commits: number } | undefined;
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  #state: 'open' | 'closing' | 'discarding' | 'closed' = 'open';
   #lastWriteAt: number;
   #unpromotedAt: number | undefined;
 
@@ -82,14 +82,19 @@ export class HotSegment {
 
   /** Publishes the committed state to cold storage, every write that was answered before. Two at a time are one. Writes go on meanwhile. */
   promote(): Promise<Published> {
-    if (this.#state === 'closed') return Promise.reject(this.#closed());
+    // Once it is to be discarded, a publish would bring back what is being deleted.
+    if (this.#state === 'closed' || this.#state === 'discarding') return Promise.reject(this.#closed());
+    return this.#joinPromote();
+  }
+
+  #joinPromote(): Promise<Published> {
     const running = this.#promoting;
     if (running !== undefined) {
       // One that began before the last write has not seen it.
       if (running.commits === this.#writes.commits) return running.done;
       return running.done.then(
-        () => this.promote(),
-        () => this.promote(),
+        () => this.#joinPromote(),
+        () => this.#joinPromote(),
       );
     }
     const done = this.#promote().finally(() => {
@@ -102,13 +107,13 @@ export class HotSegment {
   /** Takes no more writes, publishes what is unpublished, gives the lease up and removes the hot file. On an error it is open as before. */
   async close(options: { discard: boolean }): Promise<Published | undefined> {
     if (this.#state !== 'open') throw this.#closed();
-    this.#state = 'closing';
+    this.#state = options.discard ? 'discarding' : 'closing';
     let published: Published | undefined;
     try {
       await this.#settled();
-      if (!options.discard) published = await this.promote();
+      if (!options.discard) published = await this.#joinPromote();
       // One that was under way before the last write has not seen it.
-      while (!options.discard && this.lease.unpromoted) published = await this.promote();
+      while (!options.discard && this.lease.unpromoted) published = await this.#joinPromote();
       await this.lease.giveUp(options.discard ? 'shredded' : 'released');
     } catch (error) {
       this.#state = 'open';

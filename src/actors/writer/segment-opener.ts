@@ -46,7 +46,10 @@ export class SegmentOpener {
    * published is the whole truth, and what lies here may be of an older lease.
    */
   async prepareKept(id: SegmentId, lease: LeaseDocument): Promise<Prepared> {
-    if (!lease.unpromoted) return this.prepareGranted(id, lease, await this.#hasBase(id, lease));
+    if (!lease.unpromoted) {
+      await this.#deps.disk.removeDatabase(this.#deps.paths.hot(id));
+      return this.prepareGranted(id, lease, await this.#hasBase(id, lease));
+    }
     if (await this.#deps.disk.exists(this.#deps.paths.hot(id))) {
       return { base: await this.#known(id, lease), created: false };
     }

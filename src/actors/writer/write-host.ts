@@ -17,7 +17,7 @@ import { type HotFiles } from '../../messages/local-files.ts';
 import { type WriteAnswer, type WriteCall } from '../../messages/writing.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type DataPaths } from '../../model/paths.ts';
-import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -250,7 +250,15 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const hot = this.#open.get(document.segment as SegmentId);
     if (hot === undefined || !hot.open || hot.lease.seen(document, revision)) return;
     this.#deps.log.warn({ segment: hot.id, epoch: hot.lease.epoch }, 'the write lease went to another node');
-    void this.#tasks.run(hot.id, () => this.#drop(hot));
+    this.#dropSoon(hot);
+  }
+
+  #dropSoon(hot: HotSegment): void {
+    void this.#tasks
+      .run(hot.id, () => this.#drop(hot))
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ segment: hot.id, err: TroughError.from(error) }, 'a segment did not close cleanly');
+      });
   }
 
   async #drop(hot: HotSegment): Promise<void> {
@@ -262,7 +270,10 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
     for (const id of this.#unopened) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
-      if (hot.broken && hot.open) this.#openAfresh(hot);
+      if (hot.broken && hot.open) {
+        this.#unopened.add(hot.id);
+        this.#dropSoon(hot);
+      }
       if (!hot.open || this.#tidying.has(hot.id)) continue;
       if (hot.idleMs >= releaseAfterMs) this.#tidyOne(hot.id, 'release', leader.release);
       else if (hot.unpromotedMs >= promoteAfterMs) this.#tidyOne(hot.id, 'promote', leader.promote);
@@ -282,22 +293,10 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       .finally(() => this.#tidying.delete(id));
   }
 
-  #openAfresh(hot: HotSegment): void {
-    this.#unopened.add(hot.id);
-    void this.#tasks
-      .run(hot.id, () => this.#drop(hot))
-      .catch((error: unknown) => {
-        this.#deps.log.debug(
-          { segment: hot.id, err: TroughError.from(error) },
-          'a broken segment did not close cleanly',
-        );
-      });
-  }
-
   #reclaim(): void {
     for (const { document } of this.#deps.view.leases()) {
-      if (document.state === 'held' && document.node === this.#deps.self.node)
-        this.#reopenSoon(parseSegmentId(document.segment));
+      const { segment, state, node } = document;
+      if (state === 'held' && node === this.#deps.self.node && isSegmentId(segment)) this.#reopenSoon(segment);
     }
   }
 

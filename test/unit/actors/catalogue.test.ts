@@ -28,7 +28,8 @@ type Asking<T> = (reply: Reply<T>) => CatalogueMessage;
 async function scene() {
   const dir = await tempDir();
   const engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 1, graceMs: 100 });
-  const database = await engine.openDatabase(join(dir.path, 'catalogue.sqlite'), CATALOGUE_MIGRATIONS);
+  const file = join(dir.path, 'catalogue.sqlite');
+  const database = await engine.openDatabase(file, CATALOGUE_MIGRATIONS);
   const cluster = new FakeCluster();
   const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
   const changes: CatalogueChange['rows'][number][] = [];
@@ -44,6 +45,8 @@ async function scene() {
     new Catalogue({
       clock: cluster.clock,
       database,
+      engine,
+      file,
       cold,
       view: cluster.view,
       rule,

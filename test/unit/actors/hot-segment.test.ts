@@ -70,12 +70,13 @@ test('a group that is killed is run again one by one, and only the one without a
   expect(committed()).toBe('a\nc\n');
 });
 
-test('requests that came after a killed group do not run before it', async () => {
+test('requests that came after a killed group do not run before it, and one whose deadline has passed does not run at all', async () => {
   const { cluster, engine, write, committed } = await openSegment();
   const killed = [write('a'), write('endless').catch(() => undefined)];
   await cluster.settle();
-  const later = [write('d'), write('e')];
-  await cluster.clock.advance(2_000);
+  const later = [write('d', 60_000), write('e', 60_000)];
+  const impatient = write('f', 500);
+  await Promise.all([expect(impatient).rejects.toEqual(code('ENGINE_DEADLINE')), cluster.clock.advance(2_000)]);
   await Promise.all([...killed, ...later]);
   expect(engine.groups).toEqual([['a', 'endless'], ['a'], ['endless'], ['d', 'e']]);
   expect(committed()).toBe('a\nd\ne\n');

@@ -1,4 +1,5 @@
 import { LeaseRegistrar } from '../../../src/actors/leader/lease-registrar.ts';
+import { LeaseSweeper } from '../../../src/actors/leader/lease-sweeper.ts';
 import { silentLog } from '../../../src/log.ts';
 import {
   type PromoteAnswer,
@@ -21,7 +22,10 @@ export async function registry(...nodes: string[]) {
   const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
   const peers = new FakeNodes();
   const told: string[] = [];
+  const led = { ms: 60_000 };
+  const leadingMs = (): number => led.ms;
   const registrar = new LeaseRegistrar({
+    leadingMs,
     clock: cluster.clock,
     log: silentLog,
     view: cluster.view,
@@ -35,6 +39,8 @@ export async function registry(...nodes: string[]) {
       shredded: (segment) => Promise.resolve(void told.push(`shredded ${segment}`)),
     },
   });
+  const { clock, view, store } = cluster;
+  const sweeper = new LeaseSweeper({ clock, view, store, log: silentLog, leadingMs });
   const ref = {
     name: registrar.name,
     send: (message: Parameters<LeaseRegistrar['receive']>[0]): boolean => {
@@ -54,7 +60,7 @@ export async function registry(...nodes: string[]) {
     shred: (segment: string, force = false): Promise<ShredAnswer> =>
       ask(ref, (reply) => ({ kind: 'shred', request: { segment, force }, reply })),
     sweep: async (): Promise<void> => {
-      registrar.receive({ kind: 'sweep' });
+      sweeper.receive();
       await cluster.settle();
     },
   };

@@ -122,7 +122,8 @@ test('a file of unknown age is not taken for the published state after a restart
   host.receive({ kind: 'reclaim' });
   await cluster.settle();
   expect(content()).toBe('published');
-  expect(disk.names(paths.lostDir)).toHaveLength(1);
+  // Every acknowledged write is in cold storage, so nothing is lost with it.
+  expect(disk.names(paths.lostDir)).toEqual([]);
 });
 
 test('the leader is asked to promote what waited long enough and to release what nobody writes any more', async () => {
