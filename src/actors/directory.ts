@@ -36,12 +36,16 @@ interface Member {
 
 /** A tick that comes later than this was held up here: the time in between is nobody else's silence. */
 const LONGEST_TICK_MS = 2_000;
+/** Beats that are kept for documents that have not come yet. */
+const EARLY_BEATS = 1_000;
 
 /** Folds metadata changes and beats into what this process knows of the cluster; announces what others act on. */
 export class Directory implements Actor<DirectoryMessage>, ClusterView {
   readonly name = 'directory';
   readonly #deps: DirectoryDeps;
   readonly #members = new Map<string, Member>();
+  /** The newest beat per node of a session whose document has not come yet, and how long ago it came, as silence is counted. */
+  readonly #early = new Map<string, { readonly beat: Beat; silentMs: number }>();
   readonly #leases = new Map<string, LeaseEntry>();
   readonly #leaseCounts = new Map<string, number>();
   readonly #schemas = new Map<string, SchemaDocument>();
@@ -201,10 +205,11 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
   #register(document: NodeDocument): void {
     const known = this.#members.get(document.node);
     const fresh = known?.document.session !== document.session;
+    const early = fresh ? this.#adopt(document) : known;
     const member: Member = {
       document,
-      beat: fresh ? undefined : known.beat,
-      silentMs: fresh ? 0 : known.silentMs,
+      beat: early?.beat,
+      silentMs: early?.silentMs ?? 0,
       state: known?.state ?? 'alive',
     };
     this.#members.set(document.node, member);
@@ -214,11 +219,28 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
 
   #heard(beat: Beat): void {
     const member = this.#members.get(beat.node);
-    // A beat of a session that is not registered is an old one's last word, or a new one's first before its document: it counts for nobody.
-    if (member?.document.session !== beat.session) return;
+    // A beat of a session that is not registered is an old one's last word, or a new one's first before its document.
+    if (member?.document.session !== beat.session) {
+      this.#keepEarly(beat);
+      return;
+    }
     member.beat = beat;
     member.silentMs = 0;
     this.#judge(member);
+  }
+
+  #keepEarly(beat: Beat): void {
+    this.#early.delete(beat.node);
+    const [oldest] = this.#early.keys();
+    if (oldest !== undefined && this.#early.size >= EARLY_BEATS) this.#early.delete(oldest);
+    this.#early.set(beat.node, { beat, silentMs: 0 });
+  }
+
+  #adopt({ node, session }: NodeDocument): { readonly beat: Beat; readonly silentMs: number } | undefined {
+    const early = this.#early.get(node);
+    if (early?.beat.session !== session) return undefined;
+    this.#early.delete(node);
+    return early;
   }
 
   #tick(connected: boolean): void {
@@ -233,6 +255,10 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
     for (const member of this.#members.values()) {
       member.silentMs += elapsedMs;
       this.#judge(member);
+    }
+    for (const [node, early] of this.#early) {
+      early.silentMs += elapsedMs;
+      if (early.silentMs >= this.#deps.lostAfterMs) this.#early.delete(node);
     }
   }
 

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
+import { type NodeDocument } from '../../../src/messages/documents.ts';
 import { keys } from '../../../src/messages/keys.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
+
+function documentOf(node: string, session: string): NodeDocument {
+  const roles: NodeDocument['roles'] = ['writer', 'sync-local'];
+  return { node, session, zone: 'z', roles, urls: {}, quotaBytes: 1, state: 'up', startedMs: 0 };
+}
 
 function states(cluster: FakeCluster): string[] {
   return cluster.news.flatMap((item) => (item.kind === 'node-state' ? [`${item.node} ${item.from} ${item.to}`] : []));
@@ -61,6 +67,42 @@ test('a beat of a session that is not registered counts for nobody', async () =>
   cluster.beat('stranger');
   expect(cluster.view.node('n1')?.state).toBe('suspect');
   expect(cluster.view.nodes().map(({ document }) => document.node)).toEqual(['n1']);
+});
+
+test('a beat that comes before its node’s document is adopted with it', async () => {
+  const cluster = new FakeCluster();
+  cluster.beat('n1', { session: 'n1-2', load: 0.1 });
+  cluster.beat('n1', { session: 'n1-2', load: 0.7 });
+  await cluster.pass(1_000);
+  await cluster.put(keys.node('n1'), documentOf('n1', 'n1-2'));
+  expect(cluster.view.node('n1')).toMatchObject({ state: 'alive', silentMs: 1_000, beat: { load: 0.7 } });
+});
+
+test('a new session’s beat that comes before its document does not count for the old one', async () => {
+  const cluster = new FakeCluster();
+  await cluster.node('n1');
+  await cluster.pass(7_000);
+  cluster.beat('n1', { session: 'n1-2', load: 0.7 });
+  expect(cluster.view.node('n1')).toMatchObject({ state: 'suspect', beat: { session: 'n1-1' } });
+  await cluster.put(keys.node('n1'), documentOf('n1', 'n1-2'));
+  expect(cluster.view.node('n1')).toMatchObject({ state: 'alive', beat: { session: 'n1-2', load: 0.7 } });
+});
+
+test('an early beat is not adopted by another session, nor when it is older than a lost node', async () => {
+  const cluster = new FakeCluster();
+  cluster.beat('n1', { session: 'n1-2' });
+  cluster.beat('n2', { session: 'n2-1' });
+  await cluster.put(keys.node('n1'), documentOf('n1', 'n1-1'));
+  await cluster.pass(10_000);
+  await cluster.put(keys.node('n2'), documentOf('n2', 'n2-1'));
+  expect([cluster.view.node('n1')?.beat, cluster.view.node('n2')?.beat]).toEqual([undefined, undefined]);
+});
+
+test('of too many early beats the newest are kept', async () => {
+  const cluster = new FakeCluster();
+  for (let number = 0; number <= 1_000; number += 1) cluster.beat(`n${String(number)}`);
+  for (const node of ['n0', 'n1', 'n1000']) await cluster.put(keys.node(node), documentOf(node, `${node}-1`));
+  expect(['n0', 'n1', 'n1000'].map((node) => cluster.view.node(node)?.beat?.node)).toEqual([undefined, 'n1', 'n1000']);
 });
 
 test('a lost node that comes back with a new session is alive, without the beat of its old one', async () => {

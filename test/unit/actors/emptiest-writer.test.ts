@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { emptiestWriter } from '../../../src/actors/leader/emptiest-writer.ts';
+import { keys } from '../../../src/messages/keys.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+
+async function chosen(cluster: FakeCluster, granting: [string, number][] = []): Promise<string> {
+  await cluster.settle();
+  return emptiestWriter(cluster.view, new Map(granting)).document.node;
+}
+
+test('a node that has not beaten in this session is not chosen, although its document says up', async () => {
+  const cluster = new FakeCluster();
+  await cluster.node('n1', {}, { storedBytes: 900_000_000 });
+  await cluster.put(keys.node('n0'), { ...cluster.view.node('n1')?.document, node: 'n0', session: 'n0-1' });
+  expect(cluster.view.node('n0')).toMatchObject({ state: 'alive', beat: undefined });
+  expect(await chosen(cluster)).toBe('n1');
+  cluster.beat('n0');
+  expect(await chosen(cluster)).toBe('n0');
+});
+
+test('the least filled for its quota is chosen; what is being granted counts', async () => {
+  const cluster = new FakeCluster();
+  await cluster.node('n1', { quotaBytes: 4_000_000_000 }, { storedBytes: 200_000_000 });
+  await cluster.node('n2', {}, { storedBytes: 100_000_000 });
+  expect(await chosen(cluster)).toBe('n1');
+  expect(await chosen(cluster, [['n1', 400]])).toBe('n2');
+});
+
+test('without a live writer it says so', async () => {
+  const cluster = new FakeCluster();
+  await cluster.node('n1', { roles: ['sync-local'] });
+  await cluster.node('n2', { state: 'stopped' });
+  await expect(chosen(cluster)).rejects.toMatchObject({ code: 'NODE_UNAVAILABLE' });
+});
