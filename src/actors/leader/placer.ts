@@ -66,33 +66,34 @@ export class Placer implements Actor<PlacerMessage> {
     return this.#planned.target;
   }
 
-  /** The nodes that copies may be on: those that live, and those that are not away for long enough to be given up. */
+  /** The nodes that copies may be on: those that live, and those that were placed and are not away for long enough to be given up. */
   #nodes(before: PlacementDocument | undefined): PlacementNode[] {
-    const members = this.#deps.view.nodes().filter(({ document }) => document.roles.includes('sync-local'));
-    const away = members.filter((entry) => !this.#counts(entry));
-    // When most fall silent at once it is the network, or this process: moving everything would only make it worse.
-    const kept =
-      members.length > 2 && away.length * 2 > members.length ? members : members.filter((entry) => this.#counts(entry));
     const placed = new Set<string>(before?.target.nodes);
-    return kept
-      .filter((entry) => entry.state === 'alive' || placed.has(entry.document.node))
-      .map(({ document }) => ({
-        node: parseNodeId(document.node),
-        zone: document.zone,
-        quotaBytes: document.quotaBytes,
-      }));
+    // A document outlives its node, and says `up` of one that died: who was not placed comes in by a beat of its own.
+    const members = this.#deps.view
+      .nodes()
+      .filter(({ document }) => document.roles.includes('sync-local'))
+      .filter(({ document, state, beat }) => placed.has(document.node) || (state === 'alive' && beat !== undefined));
+    const present = members.filter((entry) => !this.#gone(entry));
+    // When most fall silent at once it is the network, or this process: moving everything would only make it worse.
+    const kept = members.length > 2 && present.length * 2 < members.length ? members : present;
+    return kept.map(({ document }) => ({
+      node: parseNodeId(document.node),
+      zone: document.zone,
+      quotaBytes: document.quotaBytes,
+    }));
   }
 
-  #counts({ state, silentMs }: NodeEntry): boolean {
-    return state === 'alive' || state === 'suspect' || silentMs < this.#deps.rebuildAfterMs;
+  #gone({ state, silentMs }: NodeEntry): boolean {
+    return (state === 'lost' || state === 'stopped') && silentMs >= this.#deps.rebuildAfterMs;
   }
 
-  /** Make before break: the old holders serve until every live node of the new placement says that its copies are complete. */
+  /** Make before break: the old holders serve until every node of the new placement that is not gone has said that its copies are complete. */
   #serving(before: PlacementDocument | undefined, target: Placement, now: { term: number; epoch: number }): Placement {
     const serving = before?.serving ?? NOBODY;
     const complete = target.nodes.every((node) => {
       const entry = this.#deps.view.node(node);
-      if (entry?.state !== 'alive') return true;
+      if (entry === undefined || this.#gone(entry)) return true;
       const done = entry.beat?.complete;
       return done?.term === now.term && done.epoch === now.epoch;
     });

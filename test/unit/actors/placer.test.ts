@@ -147,6 +147,85 @@ test('a node that was never heard to live gets no copies', async () => {
   expect(placement()?.target.nodes).toEqual(['n1']);
 });
 
+test('a node whose document says up but that does not beat is not placed, until it beats', async () => {
+  const { cluster, placement, tick } = await scene('n1');
+  await cluster.put(keys.node('n2'), { ...cluster.view.node('n1')?.document, node: 'n2', session: 'n2-1' });
+  await tick();
+  expect(placement()?.target.nodes).toEqual(['n1']);
+  cluster.beat('n2');
+  await tick();
+  expect(placement()?.target.nodes).toEqual(['n1', 'n2']);
+});
+
+test('a node that was placed before keeps its place although it has not beaten since it was started again', async () => {
+  const { cluster, placement, tick } = await scene('n1', 'n2');
+  await tick();
+  await cluster.put(keys.node('n2'), { ...cluster.view.node('n2')?.document, session: 'n2-2' });
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 1, target: { nodes: ['n1', 'n2'] } });
+});
+
+test('documents of nodes that were gone long before hold no rebuilding up', async () => {
+  const { cluster, placement, tick } = await scene('n1', 'n2', 'n3');
+  for (const gone of ['o1', 'o2', 'o3', 'o4']) await cluster.node(gone, { state: 'stopped' });
+  await tick();
+  await cluster.pass(REBUILD_AFTER_MS, ['n1', 'n2']);
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 2, target: { nodes: ['n1', 'n2'] } });
+});
+
+test.each([
+  ['suspect', 7_000],
+  ['lost', 20_000],
+] as const)('a new node that is %s before its copies are complete does not count as complete', async (state, ms) => {
+  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  await tick();
+  await cluster.pass(ms, ['n1']);
+  complete('n1');
+  expect(cluster.view.node('n2')?.state).toBe(state);
+  await tick();
+  expect(placement()?.serving.nodes).toEqual([]);
+});
+
+test('a node that is stopped for a short time, or not heard of since it came back, is waited for', async () => {
+  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  await tick();
+  await cluster.node('n2', { state: 'stopped' });
+  complete('n1');
+  await tick();
+  expect(placement()?.serving.nodes).toEqual([]);
+  await cluster.put(keys.node('n2'), { ...cluster.view.node('n2')?.document, state: 'up', session: 'n2-2' });
+  await tick();
+  expect(placement()?.serving.nodes).toEqual([]);
+  cluster.beat('n2', { session: 'n2-2', complete: { term: 3, epoch: 1 } });
+  await tick();
+  expect(placement()?.serving.nodes).toEqual(['n1', 'n2']);
+});
+
+test.each(['up', 'stopped'] as const)(
+  'a node of the target that is away for good (%s) holds nothing up',
+  async (state) => {
+    const { cluster, placement, tick, complete } = await scene('n1', 'n2', 'n3');
+    await tick();
+    if (state === 'stopped') for (const gone of ['n2', 'n3']) await cluster.node(gone, { state });
+    await cluster.pass(REBUILD_AFTER_MS, ['n1']);
+    complete('n1');
+    await tick();
+    expect(placement()).toMatchObject({ epoch: 1, serving: { nodes: ['n1', 'n2', 'n3'] } });
+  },
+);
+
+test('a node of the target without a document holds nothing up', async () => {
+  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  await tick();
+  await cluster.store.delete(keys.node('n2'), (await cluster.store.get(keys.node('n2')))?.revision ?? 0);
+  await cluster.settle();
+  await tick();
+  complete('n1');
+  await tick();
+  expect(placement()).toMatchObject({ epoch: 2, serving: { nodes: ['n1'] } });
+});
+
 test('a new leader writes its term into the placement, and moves nothing', async () => {
   const { leadership, placement, tick } = await scene('n1', 'n2');
   await tick();
