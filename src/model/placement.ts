@@ -45,7 +45,7 @@ export function movedBetween(previous: Placement, next: Placement): number {
   return moved;
 }
 
-export function nodeAt(placement: Placement, slot: number, rank: number): NodeId | undefined {
+function nodeAt(placement: Placement, slot: number, rank: number): NodeId | undefined {
   if (rank >= placement.ranks) return undefined;
   return placement.nodes[placement.table[slot * placement.ranks + rank] ?? NO_NODE];
 }

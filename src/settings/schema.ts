@@ -101,7 +101,9 @@ export const SETTINGS = {
     'list of {match: regex, from?, to?, copies?, tier?}; the first that matches a segment id decides',
     { placeholder: 'JSON', fallbackHelp: 'none' },
   ),
-  quotaBytes: byteSize(undefined, 'how much this node counts for when copies are placed', { fallbackHelp: '80 % of the disk' }),
+  quotaBytes: byteSize(undefined, 'how much this node counts for when copies are placed', {
+    fallbackHelp: '80 % of the disk',
+  }),
   queryDeadlineMs: duration(60_000, 'a query that asks for no deadline is ended after this'),
   queryDeadlineLimitMs: duration(3_600_000, 'longest deadline that a query may ask for'),
   writeDeadlineMs: duration(60_000, 'a write that has not begun by then is refused, one that runs longer is ended'),
@@ -110,11 +112,7 @@ export const SETTINGS = {
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),
   bodyLimitBytes: byteSize(64_000_000, 'largest body of a request'),
-  maxConcurrentQueries: integer(
-    256,
-    [1, 100_000],
-    'queries that wait for a process at a time; more are answered busy',
-  ),
+  maxConcurrentQueries: integer(256, [1, 100_000], 'queries that wait for a process at a time; more are answered busy'),
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),

@@ -29,15 +29,6 @@ export async function readFrom({ ready }: TroughRun, segment: string, sql: strin
   return JSON.parse(text) as Record<string, unknown>[];
 }
 
-export interface SegmentDetail {
-  readonly version: number;
-  readonly nodes: readonly { readonly node: string; readonly serving: boolean; readonly state: string }[];
-}
-
-export async function segmentDetail({ ready }: TroughRun, segment: string): Promise<SegmentDetail> {
-  return (await call(new URL(`v1/segments/${encodeURIComponent(segment)}`, ready.urls.syncMaster))) as SegmentDetail;
-}
-
 export interface ClusterStatus {
   readonly nodes: readonly {
     readonly node: string;
