@@ -27,7 +27,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     parallel: settings.copyParallel,
     evictAfterMs: EVICT_AFTER_MS,
     manifest: (after, signal) => context.calls.manifest(self.node, after, signal),
-    stillNamed: (segment) => stillNamed(context, segment),
+    namedNow: (signal) => namedNow(context, signal),
   });
   parts.copier = copier;
   const actor = supervisor.spawn(() => copier);
@@ -56,11 +56,16 @@ async function health({ parts, disk }: NodeContext, segment: SegmentId): Promise
 }
 
 /** By the placement that the store has now, not by what this process last heard. */
-async function stillNamed({ store, rule, self }: NodeContext, segment: SegmentId): Promise<boolean> {
-  const entry = await store.get(keys.placement);
-  if (entry === undefined) return true;
+async function namedNow(
+  { store, rule, self }: NodeContext,
+  signal: AbortSignal,
+): Promise<(segment: SegmentId) => boolean> {
+  const entry = await store.get(keys.placement, signal);
+  if (entry === undefined) return () => true;
   const { target, serving } = decodePlacement(entry.value);
-  const { copies } = rule(segment);
-  const named = [target, serving].flatMap((placement) => nodesOf(placement, slotOf(segment)).slice(0, copies));
-  return named.some((node) => node === self.node);
+  return (segment) => {
+    const { copies } = rule(segment);
+    const named = [target, serving].flatMap((placement) => nodesOf(placement, slotOf(segment)).slice(0, copies));
+    return named.some((node) => node === self.node);
+  };
 }

@@ -1,5 +1,4 @@
 import { TroughError, unreachable } from '../../errors.ts';
-import { type Log } from '../../log.ts';
 import { type ManifestAnswer, type ManifestRow } from '../../messages/control.ts';
 import { decodeDocument, LeaseDocument } from '../../messages/documents.ts';
 import { keys } from '../../messages/keys.ts';
@@ -7,10 +6,12 @@ import { type Assign } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type Actor } from '../../runtime/actor.ts';
-import { Backoff } from '../../runtime/backoff.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
+import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
+import { DiskRoom } from './disk-room.ts';
+import { FetchFailures } from './fetch-failures.ts';
 
 export type CopierMessage =
   | { readonly kind: 'assign'; readonly assign: Assign }
@@ -18,27 +19,25 @@ export type CopierMessage =
   | { readonly kind: 'damaged'; readonly segment: SegmentId }
   | { readonly kind: 'tick' };
 
-export interface CopierDeps extends CopyFetcherDeps {
-  readonly log: Log;
+export interface CopierDeps extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'stopping'> {
   readonly random: () => number;
   readonly store: MetadataStore;
   readonly node: string;
   readonly parallel: number;
-  /** How long a copy that is no longer asked for stays, ms. */
-  readonly evictAfterMs: number;
   /** One page of what this node must hold, from the leader. */
   readonly manifest: (after: string | undefined, signal: AbortSignal) => Promise<ManifestAnswer>;
-  /** True while the placement, read now from the store, still names this node for the segment. */
-  readonly stillNamed: (segment: SegmentId) => Promise<boolean>;
 }
 
 /** What a beat says of the copies. */
 export interface CopierState {
   readonly pending: number;
+  /** Copies that nobody waits for because their files in cold storage are bad: neither pending nor in the way of `complete`. */
+  readonly unfetchable: number;
   readonly complete: { readonly term: number; readonly epoch: number } | null;
 }
 
 const CALL_DEADLINE_MS = 30_000;
+const DISK_FULL_LOG_MS = 60_000;
 
 /**
  * Makes the copies on this node match what the leader assigns. Changes come as messages; whenever one may have been missed
@@ -50,24 +49,37 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   readonly #tasks: KeyedTasks;
   readonly #stopping = new AbortController();
   readonly #wanted = new Map<SegmentId, ManifestRow>();
-  readonly #unasked = new Map<SegmentId, number>();
+  readonly #fetching = new Set<SegmentId>();
+  readonly #failures: FetchFailures;
+  readonly #remover: CopyRemover;
+  readonly #room: DiskRoom;
   #place: { term: number; epoch: number; sequence: number } | undefined;
   #reconciling: Promise<void> | undefined;
-  #retry: { backoff: Backoff; at: number };
+  #diskFullSaidAt = -Infinity;
   #again = false;
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
     this.#tasks = new KeyedTasks({ parallel: deps.parallel, waiting: Infinity });
-    this.#retry = { backoff: new Backoff({ firstMs: 500, mostMs: 30_000 }, deps.random), at: Infinity };
+    this.#failures = new FetchFailures(deps);
+    this.#room = new DiskRoom(deps.disk, deps.paths.tmpDir);
+    this.#remover = new CopyRemover({
+      ...deps,
+      fetching: (id) => this.#fetching.has(id) || this.#wanted.has(id),
+      stopping: this.#stopping.signal,
+    });
   }
 
   get pending(): number {
-    return this.#wanted.size;
+    return this.#wanted.size - this.#failures.unfetchable;
+  }
+
+  get unfetchable(): number {
+    return this.#failures.unfetchable;
   }
 
   get complete(): { term: number; epoch: number } | null {
-    if (this.#place === undefined || this.#reconciling !== undefined || this.#wanted.size > 0) return null;
+    if (this.#place === undefined || this.#reconciling !== undefined || this.pending > 0) return null;
     return { term: this.#place.term, epoch: this.#place.epoch };
   }
 
@@ -91,7 +103,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
         await this.#damaged(message.segment);
         return;
       case 'tick':
-        await this.#tick();
+        this.#tick();
         return;
       default:
         unreachable(message);
@@ -101,6 +113,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#reconciling;
+    await this.#remover.idle();
     await this.#tasks.idle();
   }
 
@@ -130,38 +143,62 @@ export class Copier implements Actor<CopierMessage>, CopierState {
 
   #want(row: ManifestRow): void {
     if (!isSegmentId(row.id)) return;
-    this.#unasked.delete(row.id);
+    this.#remover.keep(row.id);
     const have = this.#deps.inventory.record(row.id);
     if (have !== undefined && have.version >= row.version) return;
     if ((this.#wanted.get(row.id)?.version ?? -1) >= row.version) return;
     this.#wanted.set(row.id, row);
+    this.#failures.clear(row.id);
     void this.#tasks.run(row.id, () => this.#fetch(row.id as SegmentId));
   }
 
+  #unwant(id: SegmentId): void {
+    this.#wanted.delete(id);
+    this.#failures.clear(id);
+  }
+
   async #fetch(id: SegmentId): Promise<void> {
+    await this.#remover.removed(id);
     const row = this.#wanted.get(id);
     if (row === undefined || this.#stopped()) return;
+    this.#fetching.add(id);
     try {
-      await fetchCopy(this.#deps, id, row, this.#stopping.signal);
-      if (this.#wanted.get(id) === row) this.#wanted.delete(id);
-      this.#retry.backoff.reset();
+      await fetchCopy({ ...this.#deps, room: this.#room }, id, row, this.#stopping.signal);
+      if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
-      if (this.#stopped()) return;
-      const restMs = this.#retry.backoff.next();
-      this.#retry.at = Math.min(this.#retry.at, this.#deps.clock.monotonic() + restMs);
-      this.#deps.log.warn(
-        { actor: this.name, segment: id, err: TroughError.from(error), restMs },
-        'a copy could not be fetched and is tried again',
-      );
+      // What is not wanted any more, or in another version, has not failed.
+      if (!this.#stopped() && this.#wanted.get(id) === row) this.#failed(id, row, TroughError.from(error));
+    } finally {
+      this.#fetching.delete(id);
     }
+  }
+
+  #failed(id: SegmentId, row: ManifestRow, err: TroughError): void {
+    const { log } = this.#deps;
+    const { restMs, setAside } = this.#failures.failed(id, row, err);
+    const fields = { actor: this.name, segment: id, version: row.version, err, restMs };
+    if (err.code === 'DISK_FULL') this.#sayDiskFull(fields);
+    else if (setAside === 'now')
+      log.error(
+        fields,
+        'a copy cannot be fetched: its file in cold storage is bad; put a sound one there, or promote or shred the segment',
+      );
+    else if (setAside === 'before') log.debug(fields, 'a copy still cannot be fetched');
+    else log.warn(fields, 'a copy could not be fetched and is tried again');
+  }
+
+  #sayDiskFull(fields: object): void {
+    const now = this.#deps.clock.monotonic();
+    if (now - this.#diskFullSaidAt < DISK_FULL_LOG_MS) return;
+    this.#diskFullSaidAt = now;
+    this.#deps.log.error(fields, 'the disk has no room for more copies; make room, or add a node');
   }
 
   async #damaged(segment: SegmentId): Promise<void> {
     const record = this.#deps.inventory.record(segment);
     if (record === undefined) return;
     this.#deps.log.error({ actor: this.name, segment, version: record.version }, 'a copy is damaged and is replaced');
-    await this.#deps.inventory.remove(segment);
-    await this.#deps.disk.removeDatabase(this.#deps.paths.copy(segment));
+    await this.#remover.remove([segment]);
     this.#reconcileSoon();
   }
 
@@ -171,27 +208,14 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     const key = keys.lease(id);
     const entry = await withDeadline(this.#deps.clock, CALL_DEADLINE_MS, (signal) => this.#deps.store.get(key, signal));
     if (entry === undefined || decodeDocument(LeaseDocument, key, entry.value).state !== 'shredded') return;
-    this.#wanted.delete(id);
-    await this.#delete(id);
+    this.#unwant(id);
+    await this.#remover.remove([id]);
   }
 
-  async #delete(id: SegmentId): Promise<void> {
-    await this.#deps.inventory.remove(id);
-    await this.#deps.disk.removeDatabase(this.#deps.paths.copy(id));
-  }
-
-  async #tick(): Promise<void> {
-    const now = this.#deps.clock.monotonic();
-    if (now >= this.#retry.at) {
-      this.#retry.at = Infinity;
-      for (const id of this.#wanted.keys()) void this.#tasks.run(id, () => this.#fetch(id));
-    }
+  #tick(): void {
+    for (const id of this.#failures.takeDue()) void this.#tasks.run(id, () => this.#fetch(id));
     if (this.#place === undefined || this.#again) this.#reconcileSoon();
-    for (const [id, since] of this.#unasked) {
-      if (now - since < this.#deps.evictAfterMs) continue;
-      this.#unasked.delete(id);
-      if (!(await this.#deps.stillNamed(id))) await this.#delete(id);
-    }
+    this.#remover.tick();
   }
 
   #reconcileSoon(): void {
@@ -237,15 +261,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
       after = page.next;
     } while (after !== undefined);
     this.#place = { term: first.term, epoch: first.epoch, sequence: first.sequence };
-    this.#markUnasked(asked);
-  }
-
-  #markUnasked(asked: ReadonlySet<string>): void {
-    const now = this.#deps.clock.monotonic();
-    for (const id of this.#deps.inventory.ids()) {
-      if (!asked.has(id) && !this.#unasked.has(id)) this.#unasked.set(id, now);
-    }
-    for (const id of this.#unasked.keys()) if (asked.has(id)) this.#unasked.delete(id);
-    for (const id of this.#wanted.keys()) if (!asked.has(id)) this.#wanted.delete(id);
+    this.#remover.keepOnly(asked);
+    for (const id of this.#wanted.keys()) if (!asked.has(id)) this.#unwant(id);
   }
 }

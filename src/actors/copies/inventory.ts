@@ -81,9 +81,10 @@ export class Inventory implements CopyFiles {
     this.#remember(record);
   }
 
-  async remove(id: SegmentId): Promise<void> {
-    this.#forget(id);
-    await this.#database.run([{ sql: 'delete from copies where id = ?', params: [id] }]);
+  /** In one transaction. */
+  async remove(ids: readonly SegmentId[]): Promise<void> {
+    for (const id of ids) this.#forget(id);
+    await this.#database.run(ids.map((id) => ({ sql: 'delete from copies where id = ?', params: [id] })));
   }
 
   #remember(record: CopyRecord): void {

@@ -33,6 +33,7 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     },
   };
   const named = new Set<string>();
+  const placement = { reads: 0 };
   const { clock, store } = cluster;
   const copier = new Copier({
     ...{ cold, disk, engine, paths, inventory, clock, log, store },
@@ -44,7 +45,10 @@ export async function copying(options: Partial<CopierDeps> = {}) {
       leader.asked += 1;
       return leader.answer();
     },
-    stillNamed: (segment) => Promise.resolve(named.has(segment)),
+    namedNow: () => {
+      placement.reads += 1;
+      return Promise.resolve((segment) => named.has(segment));
+    },
     ...options,
   });
   const tick = async (ms = 0): Promise<void> => {
@@ -63,5 +67,21 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     return { id, version, sizeBytes: content.length, sha256: sha256Of(content) };
   };
   const content = (id: string): string | undefined => disk.files.get(paths.copy(id));
-  return { cluster, disk, engine, cold, database, inventory, lines, leader, named, copier, tick, assign, row, content };
+  return {
+    cluster,
+    disk,
+    engine,
+    cold,
+    database,
+    inventory,
+    lines,
+    leader,
+    named,
+    placement,
+    copier,
+    tick,
+    assign,
+    row,
+    content,
+  };
 }

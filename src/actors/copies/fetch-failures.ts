@@ -1,0 +1,81 @@
+import { type ErrorCode, type TroughError } from '../../errors.ts';
+import { type ManifestRow } from '../../messages/control.ts';
+import { type SegmentId } from '../../model/segment-id.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { type Clock } from '../../runtime/clock.ts';
+
+export interface FetchFailuresDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export interface FetchFailure {
+  /** ms until it is tried again. */
+  readonly restMs: number;
+  /** `now`: with this failure; `before`: with an earlier one. */
+  readonly setAside: 'no' | 'now' | 'before';
+}
+
+interface Failing {
+  readonly version: number;
+  readonly backoff: Backoff;
+  /** How often what lies in cold storage was itself to blame. */
+  bad: number;
+  /** When it is to be tried again, by the monotonic clock; Infinity while it is being tried. */
+  at: number;
+}
+
+/** Errors that say that the file in cold storage cannot be used, whoever fetches it. */
+const BAD_FILE: ReadonlySet<ErrorCode> = new Set(['SEGMENT_DAMAGED', 'COLD_COPY_TORN', 'COLD_MISSING']);
+const SET_ASIDE_AFTER = 3;
+const REST = { firstMs: 500, mostMs: 600_000 };
+
+/**
+ * What could not be fetched and when each is tried again: one bad file neither hurries nor holds up the others.
+ * A version whose file is bad three times is set aside: nobody waits for it any more, and it is still tried now and then.
+ */
+export class FetchFailures {
+  readonly #deps: FetchFailuresDeps;
+  readonly #failing = new Map<SegmentId, Failing>();
+  #setAside = 0;
+
+  constructor(deps: FetchFailuresDeps) {
+    this.#deps = deps;
+  }
+
+  /** The number of segments that are set aside. */
+  get unfetchable(): number {
+    return this.#setAside;
+  }
+
+  failed(id: SegmentId, { version }: ManifestRow, { code }: TroughError): FetchFailure {
+    if (this.#failing.get(id)?.version !== version) this.clear(id);
+    const failing = this.#failing.get(id) ?? { version, backoff: new Backoff(REST, this.#deps.random), bad: 0, at: 0 };
+    this.#failing.set(id, failing);
+    const before = failing.bad >= SET_ASIDE_AFTER;
+    if (BAD_FILE.has(code)) failing.bad += 1;
+    const now = !before && failing.bad >= SET_ASIDE_AFTER;
+    if (now) this.#setAside += 1;
+    const restMs = failing.backoff.next();
+    failing.at = this.#deps.clock.monotonic() + restMs;
+    return { restMs, setAside: before ? 'before' : now ? 'now' : 'no' };
+  }
+
+  /** It was fetched, is wanted in another version, or is not wanted any more. */
+  clear(id: SegmentId): void {
+    if ((this.#failing.get(id)?.bad ?? 0) >= SET_ASIDE_AFTER) this.#setAside -= 1;
+    this.#failing.delete(id);
+  }
+
+  /** Those whose rest is over; each is named once until it fails again. */
+  takeDue(): SegmentId[] {
+    const now = this.#deps.clock.monotonic();
+    const due: SegmentId[] = [];
+    for (const [id, failing] of this.#failing) {
+      if (now < failing.at) continue;
+      failing.at = Infinity;
+      due.push(id);
+    }
+    return due;
+  }
+}
