@@ -13,7 +13,7 @@ export const HEADER = {
   last: 'Trough-Last',
   /** On a request: the asker takes chunks, and waits so many ms for each message. */
   patience: 'Trough-Patience',
-  /** `1` on a message that says only: still at it, and where to cancel (its reply subject). */
+  /** `1` on a message that says only: still at it (repeated while nothing else is sent), and where to cancel (its reply subject). */
   working: 'Trough-Working',
   /** `1` on a message to an acknowledgement subject: the asker is gone. */
   cancel: 'Trough-Cancel',

@@ -34,6 +34,12 @@ export interface RequestOptions {
   readonly headers?: BusHeaders;
   /** From now to the first message of the answer, and again from each message to the next, in ms. */
   readonly deadlineMs: number;
+  /**
+   * Ms without any sign of life from the answering side after which the request, or its body, fails with BUS_TIMEOUT and `silent: true` in its
+   * context. Counts from the sending, and from each message or sign (an answering bus gives one every 2 s while it works). Does not run while
+   * the consumer has pieces left to take. Default: none, the deadline alone counts.
+   */
+  readonly silenceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -68,7 +74,7 @@ export interface Bus extends AsyncDisposable {
   subscribe(subject: string, hear: (message: BusMessage) => void): Subscription;
   /** Answers requests. Runs many side by side, one more than the driver's bound is answered MAILBOX_FULL; the handler bounds itself below that. */
   answer(endpoint: Endpoint, handle: (request: BusRequest) => Promise<BusAnswer>): Subscription;
-  /** BUS_NO_RESPONDERS at once when nobody listens, BUS_TIMEOUT, BUS_UNREACHABLE, or the error that the answer carries. */
+  /** BUS_NO_RESPONDERS at once when nobody listens, BUS_TIMEOUT, BUS_UNREACHABLE (`sent: false` in its context: nothing was sent), or the error that the answer carries. */
   request(subject: string, body: Uint8Array, options: RequestOptions): Promise<BusReply>;
   readonly status: BusStatus;
   /** Called at each change; returns the function that ends it. */

@@ -8,10 +8,14 @@ export interface IncomingAnswerOptions {
   readonly after: After;
   readonly subject: string;
   readonly deadlineMs: number;
+  readonly silenceMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called once, when no more message of this answer is of interest. */
   readonly forget: () => void;
 }
+
+/** The last part of a silence is waited for on its own: when this process stood still, what came meanwhile is heard first. */
+const BREATH_MS = 50;
 
 type Waiter<T> = { resolve: (value: T) => void; reject: (error: TroughError) => void };
 
@@ -31,6 +35,7 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
   /** Where a cancel goes, once known. */
   #cancelAt = '';
   #cancelTimer: (() => void) | undefined;
+  #cancelSilence: (() => void) | undefined;
   readonly #onAbort = (): void => {
     const reason: unknown = this.#options.signal?.reason;
     this.fail(reason instanceof TroughError ? reason : new TroughError('BUS_TIMEOUT', 'the asker gave up', {}, reason));
@@ -63,6 +68,7 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
     }
     if (message.headers[HEADER.working] !== undefined) {
       this.#cancelAt = message.reply;
+      if (this.#cancelSilence !== undefined) this.#armSilence();
       return;
     }
     this.#disarm();
@@ -196,14 +202,31 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
   #arm(): void {
     this.#disarm();
     if (this.#closed) return;
+    this.#armSilence();
     this.#cancelTimer = this.#options.after(this.#options.deadlineMs, () => {
       const waited = String(this.#options.deadlineMs);
       this.fail(new TroughError('BUS_TIMEOUT', `${this.#options.subject} sent nothing for ${waited} ms`));
     });
   }
 
+  /** The wait for a message or a sign of life. */
+  #armSilence(): void {
+    this.#cancelSilence?.();
+    const { after, silenceMs, subject } = this.#options;
+    if (silenceMs === undefined) return;
+    const breathMs = Math.min(BREATH_MS, silenceMs / 2);
+    this.#cancelSilence = after(silenceMs - breathMs, () => {
+      this.#cancelSilence = after(breathMs, () => {
+        const message = `${subject} gave no sign of life for ${String(silenceMs)} ms`;
+        this.fail(new TroughError('BUS_TIMEOUT', message, { silent: true }));
+      });
+    });
+  }
+
   #disarm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#cancelSilence?.();
+    this.#cancelSilence = undefined;
   }
 }

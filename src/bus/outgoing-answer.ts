@@ -15,6 +15,8 @@ export interface OutgoingAnswerOptions {
   readonly acknowledgements: string;
   /** An asker that acknowledges nothing for so long is gone. */
   readonly acknowledgeMs: number;
+  /** How often the asker hears that the work goes on, when it hears nothing else. */
+  readonly workingMs: number;
 }
 
 /** The answering side of one request: runs the handler, sends what it returns at the asker's pace, notices when the asker leaves. */
@@ -29,6 +31,7 @@ export class OutgoingAnswer implements BusRequest {
   #acknowledged = 0;
   #wakeWindow: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
+  #cancelSign: (() => void) | undefined;
 
   constructor(message: WireMessage, options: OutgoingAnswerOptions) {
     this.#message = message;
@@ -70,6 +73,7 @@ export class OutgoingAnswer implements BusRequest {
       return error;
     } finally {
       this.#disarm();
+      this.#cancelSign?.();
     }
   }
 
@@ -93,6 +97,7 @@ export class OutgoingAnswer implements BusRequest {
   leave(reason: TroughError): void {
     if (this.#gone !== undefined) return;
     this.#gone = reason;
+    this.#cancelSign?.();
     this.#controller?.abort(reason);
     this.#cutter?.stop(reason);
     this.#wakeWindow?.();
@@ -135,6 +140,7 @@ export class OutgoingAnswer implements BusRequest {
     const numbered = { ...headers, [HEADER.sequence]: sequence };
     this.#options.wire.send(this.#message.reply, bytes, numbered, `${this.#options.acknowledgements}.${sequence}`);
     this.#sent += 1;
+    this.#signLater();
     // One chunk alone starts the wait for an acknowledgement; the following ones do not prolong it.
     if (this.#sent - this.#acknowledged === 1) this.#armAcknowledgement();
   }
@@ -163,7 +169,7 @@ export class OutgoingAnswer implements BusRequest {
   /** The time that the asker waits for the first message; on the way, a word to it where it can cancel. */
   #armPatience(): void {
     if (!(this.#patienceMs > 0)) return;
-    const { after, wire, acknowledgements } = this.#options;
+    const { after } = this.#options;
     const late = (): void => {
       this.leave(new TroughError('BUS_TIMEOUT', `no answer within ${String(this.#patienceMs)} ms`));
     };
@@ -173,7 +179,22 @@ export class OutgoingAnswer implements BusRequest {
     }
     this.#cancelTimer = after(WORKING_AFTER_MS, () => {
       this.#cancelTimer = after(this.#patienceMs - WORKING_AFTER_MS, late);
-      wire.send(this.#message.reply, NOTHING, { [HEADER.working]: '1' }, `${acknowledgements}.0`);
+      this.#sign();
+    });
+  }
+
+  /** Says that the work goes on, now and after each time in which nothing else was said. */
+  #sign(): void {
+    const { wire, acknowledgements } = this.#options;
+    wire.send(this.#message.reply, NOTHING, { [HEADER.working]: '1' }, `${acknowledgements}.0`);
+    this.#signLater();
+  }
+
+  #signLater(): void {
+    this.#cancelSign?.();
+    if (!(this.#patienceMs > 0) || this.#gone !== undefined) return;
+    this.#cancelSign = this.#options.after(this.#options.workingMs, () => {
+      this.#sign();
     });
   }
 

@@ -1,4 +1,4 @@
-import { TroughError } from '../errors.ts';
+import { type ErrorContext, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { HEADER, NOTHING } from './answer-protocol.ts';
 import {
@@ -26,6 +26,8 @@ export interface WireBusOptions {
   readonly mostInFlight?: number;
   /** An asker that takes no chunk for so long is given up. Default 30,000 ms. */
   readonly acknowledgeMs?: number;
+  /** How often an answer that is worked on and sends nothing gives a sign of life. Default 2,000 ms. */
+  readonly workingMs?: number;
   /** At the end, how long answers under way may take to be finished. Default 5,000 ms. */
   readonly graceMs?: number;
   readonly after?: After;
@@ -114,6 +116,7 @@ export class WireBus implements Bus {
       after: this.#after,
       subject,
       deadlineMs: options.deadlineMs,
+      silenceMs: options.silenceMs,
       signal: options.signal,
       forget: () => {
         this.#asked.delete(token);
@@ -163,8 +166,8 @@ export class WireBus implements Bus {
     this.#endStatus();
     for (const listening of this.#listening) listening.stop();
     this.#directory.close();
-    for (const answer of this.#asked.values()) answer.fail(stopping());
-    for (const answer of this.#answering.values()) answer.leave(stopping());
+    for (const answer of this.#asked.values()) answer.fail(stopping({ unfinished: true }));
+    for (const answer of this.#answering.values()) answer.leave(stopping({ unfinished: true }));
   }
 
   /** Resolves when no endpoint has work left, or after the grace time. */
@@ -207,6 +210,7 @@ export class WireBus implements Bus {
       after: this.#after,
       acknowledgements: `${this.#wire.inbox}.a.${token}`,
       acknowledgeMs: this.#options.acknowledgeMs ?? 30_000,
+      workingMs: this.#options.workingMs ?? 2_000,
     });
     this.#answering.set(token, answer);
     try {
@@ -249,7 +253,7 @@ export class WireBus implements Bus {
     if (this.#closed) return stopping();
     if (signal?.aborted === true) return abortError(signal);
     if (this.#wire.status === 'connected') return undefined;
-    return new TroughError('BUS_UNREACHABLE', 'not connected; trying to connect again');
+    return new TroughError('BUS_UNREACHABLE', 'not connected; trying to connect again', { sent: false });
   }
 
   #nextToken(): string {
@@ -263,8 +267,9 @@ function abortError(signal: AbortSignal): TroughError {
   return reason instanceof TroughError ? reason : new TroughError('BUS_TIMEOUT', 'the asker gave up', {}, reason);
 }
 
-function stopping(): TroughError {
-  return new TroughError('STOPPING', 'the bus is closed');
+/** `unfinished`: the request was under way, what it did is not known. */
+function stopping(context: ErrorContext = {}): TroughError {
+  return new TroughError('STOPPING', 'the bus is closed', context);
 }
 
 function refuse(): Promise<BusAnswer> {

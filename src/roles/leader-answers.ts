@@ -35,6 +35,7 @@ import { ask } from '../runtime/ask.ts';
 import { decodeJson, jsonAnswer } from './endpoints.ts';
 import { describeSegment, describeStatus } from './leader-reports.ts';
 import { type NodeContext } from './node-context.ts';
+import { CONTROL_SILENCE_MS, isSilence } from './silence.ts';
 
 export interface LeaderParts {
   readonly leadership: LeadershipState;
@@ -46,7 +47,7 @@ export interface LeaderParts {
 
 type Answer = (body: Uint8Array) => Promise<unknown>;
 
-/** A request that a standby hands on may upload a whole segment. */
+/** A request that a standby hands on may upload a whole segment; a leader that falls silent is noticed much sooner. */
 const HAND_ON_MS = 3_600_000;
 
 /** Answers `trough.sync.<verb>`: the leader by itself, a standby by handing the request on to the leader. */
@@ -80,10 +81,15 @@ async function handOn(
   if (leader?.held !== true || leader.node === self.node)
     throw new TroughError('LEADER_UNKNOWN', 'no sync-master leads the cluster now');
   try {
-    const reply = await bus.request(subjects.nodeSync(leader.node, verb), body, { deadlineMs: HAND_ON_MS });
+    const options = { deadlineMs: HAND_ON_MS, silenceMs: CONTROL_SILENCE_MS };
+    const reply = await bus.request(subjects.nodeSync(leader.node, verb), body, options);
     return { headers: {}, body: reply.body };
   } catch (error) {
     const known = TroughError.from(error);
+    if (isSilence(known)) {
+      const message = `the leader '${leader.node}' gave no sign of life during '${verb}'; whether it was done is not known`;
+      throw new TroughError('LEADER_UNKNOWN', message, { silent: true }, known);
+    }
     if (known.code !== 'BUS_NO_RESPONDERS') throw known;
     throw new TroughError('LEADER_UNKNOWN', `the leader '${leader.node}' does not answer`, {}, known);
   }

@@ -221,6 +221,11 @@ function vitals({ inventory, copier, writer }: LocalParts, cores: number): Vital
 function showGauges({ metrics, parts, engine, view }: NodeContext): void {
   metrics.gauge('trough_copies', 'Verified copies on this node.', () => parts.inventory?.count ?? 0);
   metrics.gauge('trough_copies_pending', 'Copies that this node still has to fetch.', () => parts.copier?.pending ?? 0);
+  metrics.gauge(
+    'trough_copies_unfetchable',
+    'Copies that cannot be fetched because their file in cold storage is bad.',
+    () => parts.copier?.unfetchable ?? 0,
+  );
   metrics.gauge('trough_stored_bytes', 'Bytes of the copies on this node.', () => parts.inventory?.storedBytes ?? 0);
   metrics.gauge(
     'trough_leases',

@@ -209,7 +209,15 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     const entry = await withDeadline(this.#deps.clock, CALL_DEADLINE_MS, (signal) => this.#deps.store.get(key, signal));
     if (entry === undefined || decodeDocument(LeaseDocument, key, entry.value).state !== 'shredded') return;
     this.#unwant(id);
-    await this.#remover.remove([id]);
+    // In turn with a fetch that may be under way, which would put the copy back; but nobody waits here for that.
+    const removal = this.#tasks.run(id, () => this.#remover.remove([id]));
+    if (!this.#fetching.has(id)) return removal;
+    void removal.catch((error: unknown) => {
+      this.#deps.log.warn(
+        { segment: id, err: TroughError.from(error) },
+        'the copy of a shredded segment could not be removed',
+      );
+    });
   }
 
   #tick(): void {
