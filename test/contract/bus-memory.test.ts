@@ -11,9 +11,14 @@ const options = { log: silentLog, graceMs: 300 };
 
 busContract('memory', () => {
   const hub = new MemoryHub();
-  const buses = [new MemoryBus(hub, options), new MemoryBus(hub, options), new MemoryBus(hub, options)] as const;
+  const make = (): MemoryBus => new MemoryBus(hub, { ...options, workingMs: 100 });
+  const buses = [make(), make(), make()] as const;
   return Promise.resolve({
     buses,
+    vanish: () => {
+      buses[0].disconnect();
+      return Promise.resolve();
+    },
     [Symbol.asyncDispose]: async () => {
       for (const bus of buses) await bus[Symbol.asyncDispose]();
     },
@@ -96,6 +101,56 @@ describe('bus over memory: what a network does', () => {
     expect(signal?.aborted).toBe(false);
     await clock.advance(20);
     expect(signal?.aborted).toBe(true);
+  });
+
+  it('does not count silence while a consumer has pieces left, and counts it again afterwards', async () => {
+    const hub = new MemoryHub();
+    const clock = new ManualClock();
+    const after = clock.after.bind(clock);
+    await using a = new MemoryBus(hub, { ...options, after });
+    await using b = new MemoryBus(hub, { ...options, after });
+    a.answer({ subject: 'q' }, () => bodyOnly(new Pieces(40, 512 * 1024)));
+    const reply = await b.request('q', bytes(''), { deadlineMs: 60_000, silenceMs: 3_000 });
+    const reader = reply.body[Symbol.asyncIterator]();
+    expect((await reader.next()).done).toBe(false);
+    await clock.advance(25_000);
+    a.disconnect();
+    await clock.advance(60_000);
+    // What had arrived is still there.
+    for (let taken = 0; taken < 8; taken += 1) expect((await reader.next()).done).toBe(false);
+    let settled = false;
+    const last = codeOf(reader.next()).finally(() => (settled = true));
+    await clock.advance(2_999);
+    expect(settled).toBe(false);
+    await clock.advance(1);
+    expect(await last).toBe('BUS_TIMEOUT');
+  });
+
+  it('gives a sign of life every two seconds, and none to an asker that only speaks plain requests', async () => {
+    const hub = new MemoryHub();
+    const clock = new ManualClock();
+    const after = clock.after.bind(clock);
+    await using a = new MemoryBus(hub, { ...options, after });
+    await using b = new MemoryBus(hub, { ...options, after });
+    let signs = 0;
+    hub.carry = (message, deliver) => {
+      if (message.headers['Trough-Working'] !== undefined) signs += 1;
+      queueMicrotask(deliver);
+    };
+    a.answer({ subject: 'q' }, () => new Promise(() => undefined));
+    hub.plug().send('q', bytes(''), {}, 'plain.inbox');
+    await clock.advance(10_000);
+    expect(signs).toBe(0);
+    const asked = codeOf(b.request('q', bytes(''), { deadlineMs: 7_000, silenceMs: 2_500 }));
+    await clock.advance(6_999);
+    expect(signs).toBe(4);
+    await clock.advance(1);
+    expect(await asked).toBe('BUS_TIMEOUT');
+    await clock.advance(10_000);
+    expect(signs).toBe(4);
+    const closing = a[Symbol.asyncDispose]();
+    await clock.advance(options.graceMs);
+    await closing;
   });
 
   it('answers MAILBOX_FULL to more requests than one endpoint may work on', async () => {

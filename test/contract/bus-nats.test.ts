@@ -29,6 +29,7 @@ async function side(url: string, name = 'test'): Promise<Side> {
   const bus = new NatsBus(link, {
     log,
     graceMs: 300,
+    workingMs: 100,
     service: { name: 'trough-reader', version: '1.2.3', description: 'reads' },
   });
   return {
@@ -46,6 +47,7 @@ busContract('NATS', async () => {
   const [a, b, c] = sides;
   return {
     buses: [a.bus, b.bus, c.bus],
+    vanish: () => a.link.connection.close(),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(sides.map((each) => each[Symbol.asyncDispose]()));
     },

@@ -3,6 +3,8 @@ import { type Bus, type BusAnswer, type BusReply } from '../../src/bus/bus.ts';
 /** Three processes' buses that reach each other, and nobody else. */
 export interface BusDriver extends AsyncDisposable {
   readonly buses: readonly [Bus, Bus, Bus];
+  /** The first is gone without a word, as a process that was killed. */
+  vanish(): Promise<void>;
 }
 
 export const MB = 1024 * 1024;

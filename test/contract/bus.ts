@@ -3,6 +3,7 @@ import { type BusRequest } from '../../src/bus/bus.ts';
 import { TroughError } from '../../src/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { longAnswersContract } from './bus-long-answers.ts';
+import { silenceContract } from './bus-silence.ts';
 import { type BusDriver, Pieces, bodyOf, bodyOnly, bytes, fired, patience, text } from './bus-support.ts';
 import { codeOf } from './metadata.ts';
 
@@ -191,4 +192,5 @@ export function busContract(name: string, open: () => Promise<BusDriver>): void 
   });
 
   longAnswersContract(name, open);
+  silenceContract(name, open);
 }

@@ -18,6 +18,11 @@ const QUERY: ReadRequest = {
   ...{ segment, sql: 'select 1', format: 'rows', bigints: 'digits', consistency: 'strong', hops: 1 },
 };
 
+const NEVER = new AbortController().signal;
+const WRITE = { segment, request: { kind: 'script', sql: 'x' }, onlyHere: true } as const;
+const OPEN = { lease: leaseDocument('s'), revision: 1, schemaSql: '', hasBase: false };
+const HOLDER = { segment: 's', epoch: 1, discard: false };
+
 /** What one process asks, and another that answers. */
 function scene() {
   const clock = new ManualClock();
@@ -34,6 +39,10 @@ function scene() {
     writeDeadlineMs: 1_000,
   });
   const heard: BusRequest[] = [];
+  /** Takes requests and never says a word, as a process that hangs. */
+  const mute = (subject: string): void => {
+    other.subscribe(subject, ({ headers, body }) => heard.push({ subject, headers, body, signal: NEVER }));
+  };
   const answer = (
     subject: string,
     make: (request: BusRequest) => unknown,
@@ -47,7 +56,7 @@ function scene() {
     });
   };
   return {
-    ...{ clock, calls, heard, answer },
+    ...{ clock, calls, heard, answer, mute, bus, other },
     async [Symbol.asyncDispose](): Promise<void> {
       const closing = Promise.all([bus[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
       await clock.advance(10_000); // The grace time of answers that never come.
@@ -108,15 +117,12 @@ test('an error of the leader is the answer, with its code, and is not tried agai
 
 test('a node that does not answer is unavailable, whatever is asked of it', async () => {
   await using at = scene();
-  const open = { lease: leaseDocument('s'), revision: 1, schemaSql: '', hasBase: false };
-  const holder = { segment: 's', epoch: 1, discard: false };
-  const write = { segment, request: { kind: 'script', sql: 'x' }, onlyHere: true } as const;
   const asked = [
-    at.calls.open('n2', open),
-    at.calls.promote('n2', holder),
-    at.calls.close('n2', holder),
+    at.calls.open('n2', OPEN),
+    at.calls.promote('n2', HOLDER),
+    at.calls.close('n2', HOLDER),
     at.calls.read('n2', QUERY, new AbortController().signal),
-    at.calls.write('n2', write),
+    at.calls.write('n2', WRITE),
   ];
   for (const one of await Promise.allSettled(asked))
     expect(one).toMatchObject({ reason: { code: 'NODE_UNAVAILABLE' } });
@@ -154,12 +160,137 @@ test('a read waits a little longer than its own deadline, so that the error of t
   expect(await reading).toEqual(code('BUS_TIMEOUT'));
 });
 
+test('a node that takes a request and falls silent is unavailable after 6 s, for a read after 3 s', async () => {
+  await using at = scene();
+  for (const verb of ['open', 'promote', 'close', 'query.s']) at.mute(`trough.node.n2.${verb}`);
+  const control = Promise.allSettled([
+    at.calls.open('n2', OPEN),
+    at.calls.promote('n2', HOLDER),
+    at.calls.close('n2', HOLDER),
+  ]);
+  const reading = at.calls.read('n2', QUERY, NEVER).catch((error: unknown) => error);
+  const settled: string[] = [];
+  void reading.then(() => settled.push('read'));
+  void control.then(() => settled.push('control'));
+  await at.clock.advance(2_999);
+  expect(settled).toEqual([]);
+  await at.clock.advance(1);
+  expect(settled).toEqual(['read']);
+  expect(await reading).toMatchObject({ code: 'NODE_UNAVAILABLE', context: { node: 'n2' } });
+  await at.clock.advance(3_000);
+  expect(settled).toEqual(['read', 'control']);
+  for (const one of await control)
+    expect(one).toMatchObject({ reason: { code: 'NODE_UNAVAILABLE', context: { node: 'n2' } } });
+});
+
+test('a node that works for an hour is waited for', async () => {
+  await using at = scene();
+  let finish = (): void => undefined;
+  at.answer('trough.node.n2.open', async () => {
+    await new Promise<void>((resolve) => (finish = resolve));
+    return { sizeBytes: 1, created: true };
+  });
+  const opening = at.calls.open('n2', OPEN);
+  await at.clock.advance(600_000);
+  finish();
+  expect(await opening).toEqual({ sizeBytes: 1, created: true });
+});
+
+test('a read on a dropped connection goes elsewhere', async () => {
+  await using at = scene();
+  at.mute('trough.node.n2.query.s');
+  const reading = at.calls.read('n2', QUERY, NEVER).catch((error: unknown) => error);
+  at.bus.disconnect();
+  expect(await reading).toEqual(code('NODE_UNAVAILABLE'));
+  await expect(at.calls.read('n2', QUERY, NEVER)).rejects.toEqual(code('NODE_UNAVAILABLE'));
+});
+
+test('a leader that falls silent is asked again for what only reads', async () => {
+  await using at = scene();
+  at.mute('trough.sync.status');
+  at.mute('trough.sync.schema');
+  const asked = [at.calls.control.status({}), at.calls.control.schema({ op: 'list' })];
+  const failed = Promise.allSettled(asked);
+  await at.clock.advance(20_000);
+  for (const one of await failed) expect(one).toMatchObject({ reason: { code: 'LEADER_UNKNOWN' } });
+  expect(at.heard.map(({ subject }) => subject).sort()).toEqual([
+    ...Array.from({ length: 3 }, () => 'trough.sync.schema'),
+    ...Array.from({ length: 3 }, () => 'trough.sync.status'),
+  ]);
+});
+
+test('a leader that falls silent during a change is not asked again, and the error says that the outcome is not known', async () => {
+  await using at = scene();
+  at.mute('trough.sync.provision');
+  at.mute('trough.sync.schema');
+  // A standby that handed it on found the same.
+  at.answer('trough.sync.release', () => {
+    throw new TroughError('LEADER_UNKNOWN', "the leader 'n1' gave no sign of life", { silent: true });
+  });
+  const failed = Promise.allSettled([
+    at.calls.control.provision({ segment: 's' }),
+    at.calls.control.schema({ op: 'put', id: 'x', sql: '' }),
+    at.calls.control.release({ segment: 's' }),
+  ]);
+  await at.clock.advance(6_000);
+  for (const one of await failed) {
+    expect(one).toMatchObject({ reason: { code: 'LEADER_UNKNOWN', context: { silent: true } } });
+    expect(one).toMatchObject({ reason: { message: expect.stringContaining('is not known') as unknown } });
+  }
+  expect(at.heard).toHaveLength(3);
+});
+
+test('a write whose holder falls silent, or whose connection drops, has an outcome that is not known', async () => {
+  await using at = scene();
+  at.mute('trough.node.n2.write.s');
+  const silent = at.calls.write('n2', WRITE).catch((error: unknown) => error);
+  await at.clock.advance(6_000);
+  expect(await silent).toMatchObject({
+    ...{ code: 'WRITE_OUTCOME_UNKNOWN', context: { segment: 's', node: 'n2' } },
+    message: expect.stringContaining('may or may not have been kept') as unknown,
+  });
+  const dropped = at.calls.write('n2', WRITE).catch((error: unknown) => error);
+  at.bus.disconnect();
+  expect(await dropped).toEqual(code('WRITE_OUTCOME_UNKNOWN'));
+  // Nothing was sent: it may be repeated.
+  await expect(at.calls.write('n2', WRITE)).rejects.toEqual(code('BUS_UNREACHABLE'));
+  expect(at.heard).toHaveLength(2);
+});
+
+test('a write that is answered unreadably, too late, or by a holder that stops in the middle of it, has an outcome that is not known', async () => {
+  await using at = scene();
+  at.answer('trough.node.n2.write.s', () => ({ node: 'n2' }));
+  await expect(at.calls.write('n2', WRITE)).rejects.toEqual(code('WRITE_OUTCOME_UNKNOWN'));
+  let finish = (): void => undefined;
+  at.answer('trough.node.n3.write.s', async () => {
+    await new Promise<void>((resolve) => (finish = resolve));
+    return encodeWriteAnswer({ node: 'n3', sequence: 1, results: [] });
+  });
+  const late = at.calls.write('n3', WRITE).catch((error: unknown) => error);
+  await at.clock.advance(7_000); // Twice the write's own deadline, and 5 s.
+  expect(await late).toEqual(code('WRITE_OUTCOME_UNKNOWN'));
+  const cut = at.calls.write('n3', WRITE).catch((error: unknown) => error);
+  await at.clock.advance(1);
+  const closing = at.other[Symbol.asyncDispose]();
+  await at.clock.advance(5_001);
+  await closing;
+  finish();
+  expect(await cut).toEqual(code('WRITE_OUTCOME_UNKNOWN'));
+});
+
+test('what the holder of a segment says of a write is passed on', async () => {
+  await using at = scene();
+  at.answer('trough.node.n2.write.s', () => {
+    throw new TroughError('STOPPING', 'this node is stopping');
+  });
+  await expect(at.calls.write('n2', WRITE)).rejects.toEqual(code('STOPPING'));
+});
+
 test('a write is handed on marked, and its answer comes back exact', async () => {
   await using at = scene();
   const answer = { node: 'n2', sequence: 4, results: [{ changes: 1, lastInsertRowid: 2n ** 60n }] };
   at.answer('trough.node.n2.write.s', () => encodeWriteAnswer(answer));
-  const call = { segment, request: { kind: 'script', sql: 'x' }, onlyHere: true } as const;
-  expect(await at.calls.write('n2', call)).toEqual(answer);
+  expect(await at.calls.write('n2', WRITE)).toEqual(answer);
   expect(at.heard[0]?.headers).toMatchObject({ 'Trough-Hops': '1' });
 });
 
