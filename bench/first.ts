@@ -10,7 +10,6 @@ import { type TroughRun, trough } from '../test/support/trough-process.ts';
 import { httpLoad, type LoadResult, post } from './support/http-load.ts';
 import { say } from './support/say.ts';
 
-const PROVISIONS = 1_000;
 const ROWS = 1_000;
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
 const SEGMENT = 'bench';
@@ -44,12 +43,17 @@ try {
 }
 
 async function provisions(node: TroughRun): Promise<void> {
-  const { ms } = await timed(() =>
-    inParallel(32, PROVISIONS, (index) => control(node, '/provision', { segment: `p${String(index)}` })),
-  );
-  say(
-    `provisions, 32 at a time             ${(PROVISIONS / (ms / 1_000)).toFixed(0)}/s (${String(PROVISIONS)} segments)`,
-  );
+  let made = 0;
+  const load = await httpLoad({
+    url: node.ready.urls.syncMaster ?? '',
+    connections: 32,
+    seconds: SECONDS,
+    warmUpSeconds: 2,
+    request: () => post('/provision', JSON.stringify({ segment: `p${String((made += 1))}` }), 'application/json'),
+  });
+  const { perSecond, p50Ms, p99Ms, failed } = load;
+  const times = `p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms, ${String(failed)} failed`;
+  say(`provisions, 32 at a time             ${perSecond.toFixed(0)}/s, ${times}`);
 }
 
 async function fill(node: TroughRun): Promise<void> {
@@ -99,12 +103,4 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number 
   const startedAt = performance.now();
   const value = await work();
   return { value, ms: performance.now() - startedAt };
-}
-
-async function inParallel(width: number, count: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: width }, worker));
 }

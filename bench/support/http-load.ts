@@ -32,20 +32,19 @@ export async function httpLoad(plan: LoadPlan): Promise<LoadResult> {
     if (ok) latencies.push(now - sentAt);
     else failed += 1;
   };
-  await Promise.all(
-    Array.from({ length: plan.connections }, () => loop(connect(Number(port), hostname), plan.request, endAt, note)),
-  );
+  const next = (): Buffer | undefined => (performance.now() < endAt ? plan.request() : undefined);
+  await Promise.all(Array.from({ length: plan.connections }, () => loop(connect(Number(port), hostname), next, note)));
   latencies.sort((a, b) => a - b);
   const at = (share: number): number =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN;
   return { perSecond: latencies.length / plan.seconds, p50Ms: at(0.5), p99Ms: at(0.99), failed };
 }
 
-export function post(path: string, body: string): Buffer {
+export function post(path: string, body: string, type = 'application/sql'): Buffer {
   const bytes = Buffer.from(body);
   return Buffer.concat([
     Buffer.from(
-      `POST ${path} HTTP/1.1\r\nHost: trough\r\nContent-Type: application/sql\r\nContent-Length: ${String(bytes.length)}\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nHost: trough\r\nContent-Type: ${type}\r\nContent-Length: ${String(bytes.length)}\r\n\r\n`,
     ),
     bytes,
   ]);
@@ -53,16 +52,20 @@ export function post(path: string, body: string): Buffer {
 
 function loop(
   socket: Socket,
-  request: () => Buffer,
-  endAt: number,
+  next: () => Buffer | undefined,
   note: (sentAt: number, now: number, ok: boolean) => void,
 ): Promise<void> {
   socket.setNoDelay(true);
   let sentAt = 0;
   let received: Buffer = Buffer.alloc(0);
   const send = (): void => {
+    const request = next();
+    if (request === undefined) {
+      socket.destroy();
+      return;
+    }
     sentAt = performance.now();
-    socket.write(request());
+    socket.write(request);
   };
   return new Promise((resolve, reject) => {
     socket.on('connect', send);
@@ -74,11 +77,9 @@ function loop(
       received = received.length === 0 ? part : Buffer.concat([received, part]);
       const length = answerLength(received);
       if (length === undefined || received.length < length) return;
-      const now = performance.now();
-      note(sentAt, now, received.toString('latin1', 9, 12) === '200');
+      note(sentAt, performance.now(), received.toString('latin1', 9, 12) === '200');
       received = Buffer.alloc(0);
-      if (now < endAt) send();
-      else socket.destroy();
+      send();
     });
   });
 }
