@@ -9,7 +9,7 @@ export interface NodeCalls {
   close(node: string, request: HolderRequest): Promise<HolderAnswer>;
 }
 
-/** Hands a read or a write on to another node. NODE_UNAVAILABLE when it does not answer. */
+/** Hands a read or a write on to another node. NODE_UNAVAILABLE when it does not answer; WRITE_OUTCOME_UNKNOWN when a write was sent and no answer came. */
 export interface PeerCalls {
   read(node: string, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer>;
   write(node: string, call: WriteCall): Promise<WriteAnswer>;

@@ -205,7 +205,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     }
   }
 
-  /** The node did not open it: nothing can have been written under this lease, so it goes back to what it was. */
+  /** The node did not open it, or did not say so: a write under this lease would find at its first compare-and-set that it is gone. */
   async #takeBack(granted: LeaseDocument, revision: number, existed: boolean): Promise<void> {
     // What cold storage had before any lease is not shredded: that word would hide it, and let the next provision start from nothing.
     const state = existed ? 'released' : 'shredded';
