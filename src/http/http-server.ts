@@ -96,6 +96,11 @@ export class HttpServer implements AsyncDisposable {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { name, metrics } = this.#options;
     const { socket } = request;
+    // It crossed the end of its connection on the way. Nobody can be told what came of it, so it must not be done.
+    if (socket.writableEnded || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
     const begun = performance.now();
     const exchange = new Exchange(request, response, this.#options.bodyLimitBytes);
     metrics.begin(name);

@@ -1,5 +1,7 @@
+import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { eventually } from '../../support/eventually.ts';
 import { describe, expect, it } from 'vitest';
 import { type Exchange } from '../../../src/http/exchange.ts';
 import { startHttpServer } from '../../../src/http/http-server.ts';
@@ -236,5 +238,39 @@ describe('the probes of every port', () => {
     expect(body).toContain('trough_http_in_flight{port="read"} 1');
     expect(body).toContain('trough_test_children 3');
     expect(body).toContain('trough_test_copies{state="pending"} 1');
+  });
+});
+
+describe('the end of a port', () => {
+  it('does nothing that it cannot answer: a request that crosses the end of its connection is not carried out', async () => {
+    let done = 0;
+    let stop: (() => void) | undefined;
+    const server = await serve((exchange) => {
+      done += 1;
+      // The stop begins while the requests of the other connections wait to be read.
+      stop?.();
+      exchange.send({ status: 200, type: 'text/plain', body: 'OK\n' });
+      return Promise.resolve();
+    });
+    const request = 'POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx';
+    const sockets = Array.from({ length: 8 }, () => connect(server.port, '127.0.0.1'));
+    let answered = 0;
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      socket.on('data', (part: Buffer) => (answered += part.includes('OK\n') ? 1 : 0));
+      socket.write(request);
+    }
+    await eventually('an answer to each', () => answered === sockets.length);
+    const closed = sockets.map((socket) => once(socket, 'close'));
+    const stopped = new Promise<void>((resolve) => {
+      stop = () => {
+        stop = undefined;
+        void Promise.resolve(server[Symbol.asyncDispose]()).then(resolve);
+      };
+    });
+    for (const socket of sockets) socket.write(request);
+    await stopped;
+    await Promise.all(closed);
+    expect(answered).toBe(done);
   });
 });
