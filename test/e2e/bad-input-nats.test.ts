@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { promote, provision, readFrom, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type CallAnswer, httpCall } from '../support/http-call.ts';
 import { natsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { statement } from '../support/request-target.ts';
@@ -17,6 +18,26 @@ describe('a NATS server that cannot be reached at the start', () => {
     expect(run.log()).toContain(nats.url);
     await nats.restart();
     expect((await run.ready).urls.nats).toBe(nats.url);
+  });
+
+  it('leaves the ports open meanwhile: /healthz says yes, /readyz says why not, and everything else to try again', async () => {
+    await using nats = await natsServer();
+    await using dir = await tempDir();
+    await nats.stop();
+    const port = await freePort();
+    const args = ['--nats', nats.url, '--read-port', String(port)];
+    await using run = troughStarting({ data: `${dir.path}/data`, args });
+    await eventually('the message', () => run.log().includes('NATS is not reachable, trying again'));
+    const url = `http://127.0.0.1:${String(port)}/`;
+    expect((await httpCall(url, 'healthz')).status).toBe(200);
+    const readyz = await httpCall(url, 'readyz');
+    expect(readyz.status).toBe(503);
+    expect(readyz.text).toContain('NATS');
+    expect((await httpCall(url, '?segment=a', { body: 'select 1' })).text).toMatch(/^500 Server Error: .*starting/);
+    expect((await httpCall(url, 'v1/segments/a/query', { json: { sql: 'select 1' } })).status).toBe(503);
+    await nats.restart();
+    await run.ready;
+    expect((await httpCall(url, 'readyz')).status).toBe(200);
   });
 
   it('does not keep the process from ending quickly, with exit code 0, when it is told to', async () => {

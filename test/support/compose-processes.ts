@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
 import { greetNatsServer } from '../../src/bus/nats-server-probe.ts';
 import { type ReadyLine } from '../../src/roles/start.ts';
 import { type ComposeService, imageEnvironment, readCompose } from './compose.ts';
@@ -171,12 +171,4 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 
 function substitute(word: string, words: Substitutions): string {
   return words.reduce((text, [from, to]) => text.replaceAll(from, to), word);
-}
-
-async function freePort(): Promise<number> {
-  await using server = createServer().listen(0, LOOPBACK);
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }
