@@ -3,8 +3,7 @@ import { type Engine, type EngineQuery } from '../engine/engine.ts';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, type NodeEntry } from '../messages/cluster-view.ts';
-import { decodeDocument, LeaseDocument } from '../messages/documents.ts';
-import { keys } from '../messages/keys.ts';
+import { type LeaseDocument } from '../messages/documents.ts';
 import { type CopyFiles, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
 import { type PeerCalls } from '../messages/node-calls.ts';
 import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
@@ -13,7 +12,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { type Actor, type Emit } from '../runtime/actor.ts';
 import { type Reply, replyWith } from '../runtime/ask.ts';
 import { type Clock } from '../runtime/clock.ts';
-import { withDeadline } from '../runtime/deadline.ts';
+import { LeaseStore } from './shared/lease-store.ts';
 
 export interface ReadMessage {
   readonly kind: 'read';
@@ -67,9 +66,11 @@ const NOT_THERE: ReadonlySet<ErrorCode> = new Set([
 export class QueryRouter implements Actor<ReadMessage> {
   readonly name = 'query-router';
   readonly #deps: QueryRouterDeps;
+  readonly #leases: LeaseStore;
 
   constructor(deps: QueryRouterDeps) {
     this.#deps = deps;
+    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
   receive({ request, signal, reply }: ReadMessage): void {
@@ -116,10 +117,7 @@ export class QueryRouter implements Actor<ReadMessage> {
       const message = "this node is cut off from NATS: only reads with consistency 'any' are answered";
       throw new TroughError('METADATA_UNREACHABLE', message, { segment });
     }
-    const key = keys.lease(segment);
-    const { clock, store } = this.#deps;
-    const entry = await withDeadline(clock, STORE_DEADLINE_MS, (stop) => store.get(key, stop), signal);
-    return entry === undefined ? undefined : decodeDocument(LeaseDocument, key, entry.value);
+    return (await this.#leases.read(segment, signal))?.document;
   }
 
   async #readWritable(request: ReadRequest, lease: LeaseDocument, signal: AbortSignal): Promise<ReadAnswer> {

@@ -1,13 +1,12 @@
 import { TroughError, unreachable } from '../../errors.ts';
 import { type ManifestAnswer, type ManifestRow } from '../../messages/control.ts';
-import { decodeDocument, LeaseDocument } from '../../messages/documents.ts';
-import { keys } from '../../messages/keys.ts';
 import { type Assign } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { LeaseStore } from '../shared/lease-store.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
 import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
 import { DiskRoom } from './disk-room.ts';
@@ -205,9 +204,8 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   /** The word of a message deletes nothing: the lease itself must say that the segment is shredded. */
   async #shredded(segment: string): Promise<void> {
     const id = parseSegmentId(segment);
-    const key = keys.lease(id);
-    const entry = await withDeadline(this.#deps.clock, CALL_DEADLINE_MS, (signal) => this.#deps.store.get(key, signal));
-    if (entry === undefined || decodeDocument(LeaseDocument, key, entry.value).state !== 'shredded') return;
+    const lease = await new LeaseStore(this.#deps, CALL_DEADLINE_MS).read(id);
+    if (lease?.document.state !== 'shredded') return;
     this.#unwant(id);
     // In turn with a fetch that may be under way, which would put the copy back; but nobody waits here for that.
     const removal = this.#tasks.run(id, () => this.#remover.remove([id]));

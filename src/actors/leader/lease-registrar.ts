@@ -23,7 +23,8 @@ import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { emptiestWriter } from './emptiest-writer.ts';
-import { grantedLease, LeaseStore, shreddedLease } from './lease-store.ts';
+import { LeaseStore } from '../shared/lease-store.ts';
+import { grantedLease, shreddedLease } from './lease-documents.ts';
 import { isSettled, mayMove } from './lease-sweeper.ts';
 import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
 
@@ -55,6 +56,8 @@ export interface RegistrarDeps {
 
 type Lease = LeaseEntry | undefined;
 
+const STORE_DEADLINE_MS = 10_000;
+
 /** Grants the right to write a segment, to one node at a time, by compare-and-set on the segment's lease. */
 export class LeaseRegistrar implements Actor<RegistrarMessage> {
   readonly name = 'lease-registrar';
@@ -66,7 +69,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseStore(deps);
+    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
   receive(message: RegistrarMessage): void {

@@ -5,7 +5,7 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
-import { LeaseStore } from './lease-store.ts';
+import { LeaseStore } from '../shared/lease-store.ts';
 
 export interface SweeperMessage {
   readonly kind: 'tick';
@@ -22,6 +22,7 @@ export interface LeaseSweeperDeps {
 
 /** What an old leader confirmed last is good for 8 s, and it may have been said 3 s after its last renewal. */
 const SETTLED_AFTER_MS = 12_000;
+const STORE_DEADLINE_MS = 10_000;
 
 /** A new leader takes no lease from its holder before what an old one may have confirmed has run out. */
 export function isSettled(leadingMs: number | undefined): boolean {
@@ -43,7 +44,7 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
 
   constructor(deps: LeaseSweeperDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseStore(deps);
+    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
   receive(): void {

@@ -1,10 +1,9 @@
 import { TroughError } from '../../errors.ts';
-import { decodeDocument, encodeDocument, LeaseDocument } from '../../messages/documents.ts';
-import { keys } from '../../messages/keys.ts';
+import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Published } from '../../messages/node-messages.ts';
-import { type Entry, type MetadataStore } from '../../metadata/metadata-store.ts';
+import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { LeaseStore } from '../shared/lease-store.ts';
 
 export interface HeldLeaseDeps {
   readonly store: MetadataStore;
@@ -19,14 +18,14 @@ const STORE_DEADLINE_MS = 5_000;
 /** The holder's side of a lease: every change of the document is a compare-and-set, and none is made once another holds it. */
 export class HeldLease {
   readonly #deps: HeldLeaseDeps;
-  readonly #key: string;
+  readonly #leases: LeaseStore;
   #document: LeaseDocument;
   #revision: number;
   #published: Published | undefined;
 
   constructor(deps: HeldLeaseDeps, document: LeaseDocument, revision: number, published: Published | undefined) {
     this.#deps = deps;
-    this.#key = keys.lease(document.segment);
+    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
     this.#document = document;
     this.#revision = revision;
     this.#published = published;
@@ -67,9 +66,8 @@ export class HeldLease {
         'this node is cut off from NATS and cannot tell whether it still holds the lease; try again shortly';
       throw new TroughError('METADATA_UNREACHABLE', message, { segment: this.#document.segment });
     }
-    const entry = await this.#read();
-    const document = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
-    if (document === undefined || !this.#mine(document)) throw this.#gone();
+    const lease = await this.#leases.read(this.#document.segment);
+    if (lease === undefined || !this.#mine(lease.document)) throw this.#gone();
   }
 
   /** Before the first write after a promote may be acknowledged: from here on no copy may answer in the holder's place. */
@@ -94,28 +92,17 @@ export class HeldLease {
   async #change(change: Partial<LeaseDocument>): Promise<void> {
     let document = { ...this.#document, ...change };
     try {
-      this.#revision = await this.#update(document);
+      this.#revision = await this.#leases.write(document, this.#revision);
     } catch (error) {
       if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
       // Somebody changed the document; when it is still ours the change is made on top of theirs.
-      const entry = await this.#read();
-      const theirs = entry === undefined ? undefined : decodeDocument(LeaseDocument, this.#key, entry.value);
-      if (entry === undefined || theirs === undefined || !this.#mine(theirs)) throw this.#gone();
-      this.#revision = entry.revision;
-      document = { ...theirs, ...change };
-      this.#revision = await this.#update(document);
+      const theirs = await this.#leases.read(this.#document.segment);
+      if (theirs === undefined || !this.#mine(theirs.document)) throw this.#gone();
+      this.#revision = theirs.revision;
+      document = { ...theirs.document, ...change };
+      this.#revision = await this.#leases.write(document, this.#revision);
     }
     this.#document = document;
-  }
-
-  #update(document: LeaseDocument): Promise<number> {
-    return withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
-      this.#deps.store.update(this.#key, encodeDocument(document), this.#revision, signal),
-    );
-  }
-
-  #read(): Promise<Entry | undefined> {
-    return withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) => this.#deps.store.get(this.#key, signal));
   }
 
   #mine(document: LeaseDocument): boolean {

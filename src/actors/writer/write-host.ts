@@ -4,8 +4,7 @@ import { type Engine } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView, type LeaseEntry } from '../../messages/cluster-view.ts';
-import { decodeDocument, encodeDocument, LeaseDocument } from '../../messages/documents.ts';
-import { keys } from '../../messages/keys.ts';
+import { type LeaseDocument } from '../../messages/documents.ts';
 import { type PeerCalls } from '../../messages/node-calls.ts';
 import {
   type HolderAnswer,
@@ -21,8 +20,8 @@ import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { LeaseStore } from '../shared/lease-store.ts';
 import { HeldLease } from './held-lease.ts';
 import { HotSegment } from './hot-segment.ts';
 import { type Prepared, SegmentOpener } from './segment-opener.ts';
@@ -69,6 +68,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
   readonly #deps: WriteHostDeps;
   readonly #opener: SegmentOpener;
+  readonly #leases: LeaseStore;
   readonly #open = new Map<SegmentId, HotSegment>();
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
   readonly #tidyTasks = new KeyedTasks({ parallel: 4, waiting: Infinity });
@@ -79,6 +79,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
     this.#opener = new SegmentOpener(deps);
+    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
   receive(message: WriteHostMessage): void {
@@ -163,7 +164,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   /** The other node that a write goes to. The store is asked when the view knows of none: the lease may be a moment old. */
   async #holderOf(segment: SegmentId): Promise<string> {
     const seen = this.#deps.view.lease(segment)?.document;
-    const lease = seen?.state === 'held' ? seen : (await this.#readLease(segment))?.document;
+    const lease = seen?.state === 'held' ? seen : (await this.#leases.read(segment))?.document;
     if (lease?.state === 'held' && lease.node !== this.#deps.self.node) return lease.node;
     const known =
       lease?.state === 'held' || lease?.state === 'released' || (await this.#deps.cold.stat(segment)) !== undefined;
@@ -217,14 +218,6 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const seen = this.#deps.view.lease(id);
     if (seen !== undefined) this.#seen(seen);
     return hot;
-  }
-
-  async #readLease(id: SegmentId): Promise<LeaseEntry | undefined> {
-    const key = keys.lease(id);
-    const { clock, store } = this.#deps;
-    const entry = await withDeadline(clock, STORE_DEADLINE_MS, (signal) => store.get(key, signal));
-    if (entry === undefined) return undefined;
-    return { document: decodeDocument(LeaseDocument, key, entry.value), revision: entry.revision };
   }
 
   async #promote(request: HolderRequest): Promise<HolderAnswer> {
@@ -321,7 +314,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   async #reopen(id: SegmentId): Promise<HotSegment | undefined> {
     const already = this.#open.get(id);
     if (already !== undefined) return already;
-    const read = await this.#readLease(id);
+    const read = await this.#leases.read(id);
     const { node, session } = this.#deps.self;
     if (read?.document.state !== 'held' || read.document.node !== node) return undefined;
     const prepared = await this.#opener.prepareKept(id, read.document);
@@ -331,9 +324,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       epoch: read.document.epoch + 1,
       under_promotion: false,
     };
-    const revision = await withDeadline(this.#deps.clock, STORE_DEADLINE_MS, (signal) =>
-      this.#deps.store.update(keys.lease(id), encodeDocument(document), read.revision, signal),
-    );
+    const revision = await this.#leases.write(document, read.revision);
     return this.#start(id, document, revision, prepared, this.#deps.view.schema(document.schema)?.sql ?? '');
   }
 }

@@ -1,0 +1,44 @@
+import { type LeaseDocument, type NodeDocument } from '../../messages/documents.ts';
+
+/** The next lease of a segment, for a node. It starts from what the last one published, unless that was shredded. */
+export function grantedLease(
+  segment: string,
+  last: LeaseDocument | undefined,
+  node: NodeDocument,
+  schema: string,
+  now: number,
+): LeaseDocument {
+  const base = last?.state === 'shredded' ? undefined : last;
+  return {
+    segment,
+    state: 'held',
+    node: node.node,
+    session: node.session,
+    epoch: (last?.epoch ?? 0) + 1,
+    schema: base?.schema ?? schema,
+    acquired_on: now,
+    version: base?.version ?? null,
+    sha256: base?.sha256 ?? null,
+    sizeBytes: base?.sizeBytes ?? null,
+    under_promotion: false,
+    unpromoted: false,
+  };
+}
+
+/** Nobody's: the segment is gone until it is provisioned again. */
+export function shreddedLease(segment: string, last: LeaseDocument | undefined, now: number): LeaseDocument {
+  return {
+    segment,
+    state: 'shredded',
+    node: '',
+    session: '',
+    epoch: (last?.epoch ?? 0) + 1,
+    schema: last?.schema ?? 'default',
+    acquired_on: now,
+    version: last?.version ?? null,
+    sha256: null,
+    sizeBytes: null,
+    under_promotion: false,
+    unpromoted: false,
+  };
+}
