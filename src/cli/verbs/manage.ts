@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
 import { PromoteAnswer, ProvisionAnswer, ReleaseAnswer } from '../../messages/control.ts';
 import { roughByteSize } from '../../model/byte-size.ts';
+import { type Call } from '../client.ts';
 import { type CliContext } from '../context.ts';
 import {
   addUrls,
@@ -29,13 +30,10 @@ function addProvision(program: Command, context: CliContext): void {
     .addHelpText('after', '\nExamples:\n  trough provision stations\n  trough provision 2024-05-01 --schema weather')
     .action(async (segment: string, options: UrlOptions & { schema: string }) => {
       using client = clientFor(context, options);
-      const call = {
-        face: 'manager',
-        method: 'POST',
-        path: segmentPath(segment, '/provision'),
-        timeoutMs: MANAGE_TIMEOUT_MS,
-      } as const;
-      const answer = await client.json({ ...call, body: { schema: options.schema } }, ProvisionAnswer);
+      const answer = await client.json(
+        { ...post(segment, 'provision', MANAGE_TIMEOUT_MS), body: { schema: options.schema } },
+        ProvisionAnswer,
+      );
       const state = answer.created ? 'new' : roughByteSize(answer.sizeBytes);
       await context.stdout.write(`${answer.writeUrl}  (${state}, on ${answer.node})\n`);
     });
@@ -50,13 +48,7 @@ function addPromote(program: Command, context: CliContext): void {
     .addHelpText('after', '\nExamples:\n  trough promote stations')
     .action(async (segment: string, options: UrlOptions) => {
       using client = clientFor(context, options);
-      const call = {
-        face: 'manager',
-        method: 'POST',
-        path: segmentPath(segment, '/promote'),
-        timeoutMs: COPY_TIMEOUT_MS,
-      } as const;
-      const answer = await client.json({ ...call, body: {} }, PromoteAnswer);
+      const answer = await client.json({ ...post(segment, 'promote', COPY_TIMEOUT_MS), body: {} }, PromoteAnswer);
       await context.stdout.write(
         `${answer.path}  (${roughByteSize(answer.sizeBytes)}, version ${String(answer.version)})\n`,
       );
@@ -72,13 +64,7 @@ function addRelease(program: Command, context: CliContext): void {
     .addHelpText('after', '\nExamples:\n  trough release stations')
     .action(async (segment: string, options: UrlOptions) => {
       using client = clientFor(context, options);
-      const call = {
-        face: 'manager',
-        method: 'POST',
-        path: segmentPath(segment, '/release'),
-        timeoutMs: COPY_TIMEOUT_MS,
-      } as const;
-      const answer = await client.json({ ...call, body: {} }, ReleaseAnswer);
+      const answer = await client.json({ ...post(segment, 'release', COPY_TIMEOUT_MS), body: {} }, ReleaseAnswer);
       await context.stdout.write(`released at version ${String(answer.version)}\n`);
     });
   addUrls(verb, ['manager']);
@@ -98,4 +84,8 @@ function addShred(program: Command, context: CliContext): void {
       await context.stdout.write(`${segment} is gone\n`);
     });
   addUrls(verb, ['manager']);
+}
+
+function post(segment: string, verb: string, timeoutMs: number): Omit<Call, 'body'> {
+  return { face: 'manager', method: 'POST', path: segmentPath(segment, `/${verb}`), timeoutMs };
 }

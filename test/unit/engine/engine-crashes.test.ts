@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { isAlive } from '../../support/process-tree.ts';
 import { eventually } from '../../support/eventually.ts';
-import { bodyOf, ENDLESS, isAlive, numbers, testEngine } from './engine-fixture.ts';
+import { bodyOf, ENDLESS, numbers, testEngine } from './engine-fixture.ts';
 
 test('children killed at random under load: every answer is right, or an error that says so', async () => {
   await using at = await testEngine({ queryChildren: 2 });

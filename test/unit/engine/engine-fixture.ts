@@ -66,13 +66,3 @@ export function streamOf({ body }: EngineAnswer): AsyncIterable<Uint8Array> {
   if (body instanceof Uint8Array) throw new Error('the answer was whole');
   return body;
 }
-
-/** The process is there and no zombie. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
