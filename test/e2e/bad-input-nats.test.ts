@@ -4,9 +4,10 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type CallAnswer, httpCall } from '../support/http-call.ts';
 import { natsServer, type TestNatsServer } from '../support/nats-server.ts';
+import { descendants, type SeenProcess } from '../support/process-tree.ts';
 import { statement } from '../support/request-target.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { descendants, trough, type TroughRun, troughStarting } from '../support/trough-process.ts';
+import { trough, type TroughRun, troughStarting } from '../support/trough-process.ts';
 
 describe('a NATS server that cannot be reached at the start', () => {
   it('is tried again, with a message that names it, until it is there', async () => {
@@ -57,7 +58,7 @@ describe('a NATS server that is killed under a running trough', () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let nats: TestNatsServer;
   let run: TroughRun & AsyncDisposable;
-  let before: readonly number[];
+  let before: readonly SeenProcess[];
 
   beforeAll(async () => {
     nats = await natsServer();

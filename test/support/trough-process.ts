@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type ReadyLine } from '../../src/roles/start.ts';
@@ -90,27 +89,6 @@ export async function verb(
 export function clientEnv({ ready }: TroughRun): Record<string, string> {
   const { read = '', write = '', syncMaster = '' } = ready.urls;
   return { TROUGH_READ_URL: read, TROUGH_WRITE_URL: write, TROUGH_MANAGER_URL: syncMaster };
-}
-
-/** The processes whose parent is `pid`, and theirs. */
-export async function descendants(pid: number): Promise<number[]> {
-  const parents = new Map<number, number>();
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
-    const parent = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
-    if (parent !== undefined) parents.set(Number(name), Number(parent));
-  }
-  const found: number[] = [];
-  const collect = (of: number): void => {
-    for (const [child, parent] of parents) {
-      if (parent !== of) continue;
-      found.push(child);
-      collect(child);
-    }
-  };
-  collect(pid);
-  return found;
 }
 
 function launch(options: TroughOptions): { child: ChildProcess; log: () => string; ended: TroughRun['ended'] } {
