@@ -1,4 +1,4 @@
-import { type ErrorRecord } from '../errors.ts';
+import { type ErrorCode, type ErrorRecord } from '../errors.ts';
 import {
   type RowFormat,
   type SqlParams,
@@ -37,6 +37,23 @@ export interface EngineAnswer {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /** Valid once the body has ended well. */
   readonly summary: () => QuerySummary;
+}
+
+/** What became of one query; told once, when it has ended. Times in milliseconds since it was asked for, bytes of the body. */
+export interface QueryRecord {
+  readonly segment: string;
+  readonly sql: string;
+  /** It was sent to the process that answered it, or that it ended on. Undefined: it never was. */
+  readonly startedMs?: number | undefined;
+  /** What that process took to open the file, when it had to, and to prepare the statement. A duration. */
+  readonly openMs?: number | undefined;
+  /** The first chunk was there. */
+  readonly firstMs?: number | undefined;
+  readonly totalMs: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Why it failed; undefined when it did not. */
+  readonly error?: ErrorCode | undefined;
 }
 
 export type WriteOutcome =
