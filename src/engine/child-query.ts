@@ -24,6 +24,8 @@ export class RunningQuery {
   #ahead: IteratorResult<SqlValue[]>;
   #writer: RowWriter;
   #isOpen = true;
+  /** To open the file, when it was not, and to prepare the statement, when it was not; microseconds. */
+  readonly openMicros: number;
   rows = 0;
   truncated = false;
 
@@ -31,8 +33,10 @@ export class RunningQuery {
   constructor(message: QueryMessage, connections: Connections) {
     this.#message = message;
     this.#connections = connections;
+    const startedAt = performance.now();
     this.#connection = connections.get(message.file, message.version, message.live);
     this.#prepared = this.#prepare();
+    this.openMicros = Math.round((performance.now() - startedAt) * 1_000);
     this.#connection.use();
     try {
       const params = message.params === undefined ? undefined : unpackParams(message.params);

@@ -110,19 +110,21 @@ export class ChildServer {
     const { bytes, isLast } = query.next();
     const columns = query.columnsJson;
     if (isLast) {
-      const header = Buffer.allocUnsafe(13);
+      const header = Buffer.allocUnsafe(17);
       header.writeUInt32BE(this.#connections.size, 0);
-      header.writeUInt32BE(query.rows, 4);
-      header.writeUInt8(query.truncated ? 1 : 0, 8);
-      header.writeUInt32BE(columns.length, 9);
+      header.writeUInt32BE(query.openMicros, 4);
+      header.writeUInt32BE(query.rows, 8);
+      header.writeUInt8(query.truncated ? 1 : 0, 12);
+      header.writeUInt32BE(columns.length, 13);
       this.#out.send(FRAME.result, call, header, columns, bytes);
       return;
     }
     query.becomeStream();
     this.#streams.set(call, { query, credits: FIRST_CREDITS - 1 });
-    const header = Buffer.allocUnsafe(8);
+    const header = Buffer.allocUnsafe(12);
     header.writeUInt32BE(this.#connections.size, 0);
-    header.writeUInt32BE(columns.length, 4);
+    header.writeUInt32BE(query.openMicros, 4);
+    header.writeUInt32BE(columns.length, 8);
     this.#out.send(FRAME.head, call, header, columns, bytes);
   }
 

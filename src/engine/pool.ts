@@ -11,6 +11,7 @@ import {
   type EngineQuery,
   type EngineStats,
   type LocalDatabase,
+  type QueryRecord,
   type WriterOpen,
   type WriteSession,
 } from './engine.ts';
@@ -36,6 +37,8 @@ export interface ProcessEngineOptions {
   readonly schemaDeadlineMs?: number;
   /** How long running calls may take to end when the engine stops, milliseconds. Default 5,000. */
   readonly graceMs?: number;
+  /** Called once for each query, when it has ended, whichever way, or was refused. In the middle of work: it must be quick and not throw. */
+  readonly onQuery?: ((record: QueryRecord) => void) | undefined;
 }
 
 const STOP_GRACE_MS = 2_000;
@@ -56,7 +59,13 @@ export class ProcessEngine implements Engine {
     const log = options.log ?? silentLog;
     const child = { nodePath: options.nodePath, settings: { openFiles: options.openFiles ?? 500 } };
     const children = options.queryChildren ?? Math.max(2, availableParallelism());
-    this.#queries = new QueryPool({ child, children, mostQueued: options.mostQueued ?? 10_000, log });
+    this.#queries = new QueryPool({
+      child,
+      children,
+      mostQueued: options.mostQueued ?? 10_000,
+      log,
+      onQuery: options.onQuery,
+    });
     this.#writers = Array.from({ length: options.writerChildren ?? 2 }, () => new ServiceChild(child, log));
     this.#schemas = new ServiceChild(child, log);
     this.#checker = new ServiceChild(child, log);

@@ -14,9 +14,9 @@ export const FRAME = {
   credit: 4,
   // from the child
   ready: 10,
-  /** A whole answer: u32 open connections, u32 rows, u8 truncated, u32 length of columns, columns as JSON, body. */
+  /** A whole answer: u32 open connections, u32 microseconds to open and prepare, u32 rows, u8 truncated, u32 length of columns, columns as JSON, body. */
   result: 11,
-  /** The start of a long answer: u32 open connections, u32 length of columns, columns as JSON, first chunk. */
+  /** The start of a long answer: u32 open connections, u32 microseconds to open and prepare, u32 length of columns, columns as JSON, first chunk. */
   head: 12,
   chunk: 13,
   /** u32 open connections, f64 rows, u8 truncated. */

@@ -1,6 +1,6 @@
-import { TroughError } from '../errors.ts';
+import { type ErrorCode, TroughError } from '../errors.ts';
 import { AnswerBody } from './answer-body.ts';
-import { type EngineAnswer, type EngineQuery, type QuerySummary } from './engine.ts';
+import { type EngineAnswer, type EngineQuery, type QueryRecord, type QuerySummary } from './engine.ts';
 import { type QueryMessage } from './messages.ts';
 import { packParams } from './wire-values.ts';
 
@@ -9,7 +9,7 @@ interface CallEvents {
   readonly onGivenUp: (call: QueryCall, reason: 'deadline' | 'cancelled') => void;
   readonly onCredit: (call: QueryCall, chunks: number) => void;
   /** Once, when the asker has all or its error. */
-  readonly onEnded: (call: QueryCall, isFailure: boolean) => void;
+  readonly onEnded: (call: QueryCall, error?: ErrorCode) => void;
 }
 
 /** Node runs a timer that is set for longer at once. */
@@ -24,6 +24,8 @@ export class QueryCall {
   readonly answer: Promise<EngineAnswer>;
   /** Children that it was given to. */
   attempts = 0;
+  /** What the child took to open and prepare, milliseconds, as soon as it has said so. */
+  openMs: number | undefined;
   state: 'running' | 'streaming' | 'ended' = 'running';
   readonly #events: CallEvents;
   readonly #signal: AbortSignal | undefined;
@@ -33,6 +35,11 @@ export class QueryCall {
   #body: AnswerBody | undefined;
   #summary: QuerySummary | undefined;
   #taken = 0;
+  readonly #askedAt = performance.now();
+  #startedAt: number | undefined;
+  #firstAt: number | undefined;
+  #endedAt = 0;
+  #bytes = 0;
 
   constructor(query: EngineQuery, signal: AbortSignal | undefined, events: CallEvents) {
     this.query = query;
@@ -47,15 +54,26 @@ export class QueryCall {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  /** It is given to a child. */
+  started(): void {
+    this.attempts += 1;
+    this.#startedAt = performance.now();
+  }
+
   whole(columns: readonly string[], body: Uint8Array, summary: QuerySummary): void {
     if (!this.#end()) return;
+    this.#firstAt = this.#endedAt;
+    this.#bytes = body.length;
+    this.#summary = summary;
     this.#resolve({ columns, body, summary: () => summary });
-    this.#events.onEnded(this, false);
+    this.#events.onEnded(this);
   }
 
   begin(columns: readonly string[], chunk: Uint8Array): void {
     if (this.state !== 'running') return;
     this.state = 'streaming';
+    this.#firstAt = performance.now();
+    this.#bytes = chunk.length;
     const body = new AnswerBody({ onTaken: this.#onTaken, onLeft: this.#onAbort });
     body.push(chunk);
     this.#body = body;
@@ -63,6 +81,7 @@ export class QueryCall {
   }
 
   chunk(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
     this.#body?.push(bytes);
   }
 
@@ -70,19 +89,37 @@ export class QueryCall {
     if (!this.#end()) return;
     this.#summary = summary;
     this.#body?.end();
-    this.#events.onEnded(this, false);
+    this.#events.onEnded(this);
   }
 
   fail(error: TroughError): void {
     if (!this.#end()) return;
     if (this.#body === undefined) this.#reject(error);
     else this.#body.fail(error);
-    this.#events.onEnded(this, true);
+    this.#events.onEnded(this, error.code);
+  }
+
+  /** What became of it, when it has ended. */
+  record(error: ErrorCode | undefined): QueryRecord {
+    const { segment, sql } = this.query;
+    const since = (at: number | undefined): number | undefined => (at === undefined ? undefined : at - this.#askedAt);
+    return {
+      segment,
+      sql,
+      startedMs: since(this.#startedAt),
+      openMs: this.openMs,
+      firstMs: since(this.#firstAt),
+      totalMs: this.#endedAt - this.#askedAt,
+      rows: this.#summary?.rows ?? 0,
+      bytes: this.#bytes,
+      error,
+    };
   }
 
   #end(): boolean {
     if (this.state === 'ended') return false;
     this.state = 'ended';
+    this.#endedAt = performance.now();
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#onAbort);
     return true;

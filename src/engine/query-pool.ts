@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { TroughError } from '../errors.ts';
+import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ChildOptions } from './child-process.ts';
-import { type EngineAnswer, type EngineQuery } from './engine.ts';
+import { type EngineAnswer, type EngineQuery, type QueryRecord } from './engine.ts';
 import { QueryCall } from './query-call.ts';
 import { QuerySlot } from './query-slot.ts';
 
@@ -12,6 +12,8 @@ export interface QueryPoolOptions {
   /** Queries that wait for a child; more are refused with ENGINE_POOL_FULL. */
   readonly mostQueued: number;
   readonly log: Log;
+  /** Once for each query, when it has ended or was refused. Must not throw. */
+  readonly onQuery?: ((record: QueryRecord) => void) | undefined;
 }
 
 /** Queries that a child has before it at one time. Enough to keep it busy for a round trip, few enough to be moved. */
@@ -53,9 +55,12 @@ export class QueryPool {
   run(query: EngineQuery, signal: AbortSignal | undefined): Promise<EngineAnswer> {
     const { segment } = query;
     if (signal?.aborted === true)
-      return Promise.reject(new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment }));
+      return this.#refuse(query, new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment }));
     if (this.#queue.length >= this.#options.mostQueued) {
-      return Promise.reject(new TroughError('ENGINE_POOL_FULL', 'too many queries wait for a process', { segment }));
+      return this.#refuse(
+        query,
+        new TroughError('ENGINE_POOL_FULL', 'too many queries wait for a process', { segment }),
+      );
     }
     this.queries += 1;
     const call = new QueryCall(query, signal, {
@@ -86,6 +91,11 @@ export class QueryPool {
     for (const call of [...this.#open]) call.fail(stopped);
     this.#queue = [];
     await Promise.all(this.#slots.map((slot) => slot.stop(STOP_GRACE_MS)));
+  }
+
+  #refuse({ segment, sql }: EngineQuery, error: TroughError): Promise<never> {
+    this.#options.onQuery?.({ segment, sql, totalMs: 0, rows: 0, bytes: 0, error: error.code });
+    return Promise.reject(error);
   }
 
   #dispatch(call: QueryCall): void {
@@ -138,9 +148,10 @@ export class QueryPool {
     this.#places.get(call)?.credit(call, chunks);
   };
 
-  readonly #onEnded = (call: QueryCall, isFailure: boolean): void => {
-    if (isFailure) this.failures += 1;
+  readonly #onEnded = (call: QueryCall, error?: ErrorCode): void => {
+    if (error !== undefined) this.failures += 1;
     this.#open.delete(call);
+    this.#options.onQuery?.(call.record(error));
     if (this.#open.size === 0) this.#whenIdle?.();
   };
 

@@ -83,7 +83,7 @@ export class QuerySlot {
   give(call: QueryCall): void {
     this.#lastId = (this.#lastId + 1) >>> 0;
     const sent: Sent = { id: this.#lastId, call, isStream: false, isAbandoned: false, timer: undefined };
-    call.attempts += 1;
+    call.started();
     this.#sent.set(sent.id, sent);
     this.#byCall.set(call, sent);
     if (this.#order.length === 0) this.#headSince = performance.now();
@@ -176,18 +176,20 @@ export class QuerySlot {
 
   #onResult(sent: Sent, payload: Buffer): void {
     this.openConnections = payload.readUInt32BE(0);
-    const bodyStart = 13 + payload.readUInt32BE(9);
-    const summary = { rows: payload.readUInt32BE(4), truncated: payload.readUInt8(8) === 1 };
+    const bodyStart = 17 + payload.readUInt32BE(13);
+    const summary = { rows: payload.readUInt32BE(8), truncated: payload.readUInt8(12) === 1 };
+    sent.call.openMs = payload.readUInt32BE(4) / 1_000;
     this.#forget(sent);
-    sent.call.whole(decodeColumns(payload.subarray(13, bodyStart)), payload.subarray(bodyStart), summary);
+    sent.call.whole(decodeColumns(payload.subarray(17, bodyStart)), payload.subarray(bodyStart), summary);
   }
 
   #onHead(sent: Sent, payload: Buffer): void {
     this.openConnections = payload.readUInt32BE(0);
-    const bodyStart = 8 + payload.readUInt32BE(4);
+    const bodyStart = 12 + payload.readUInt32BE(8);
     sent.isStream = true;
+    sent.call.openMs = payload.readUInt32BE(4) / 1_000;
     this.#outOfOrder(sent);
-    sent.call.begin(decodeColumns(payload.subarray(8, bodyStart)), payload.subarray(bodyStart));
+    sent.call.begin(decodeColumns(payload.subarray(12, bodyStart)), payload.subarray(bodyStart));
     this.#events.onRoom();
   }
 
