@@ -1,5 +1,5 @@
-/** What went wrong, in eight kinds. `unknown`: it may have been done, so it must not simply be repeated. Edges map the kind to an HTTP status, a NATS header or an exit code; never the code. */
-export type ErrorKind = 'input' | 'large' | 'missing' | 'conflict' | 'busy' | 'unknown' | 'late' | 'broken';
+/** What went wrong, in nine kinds. `busy`: this node has too much to do; `crowded`: that one segment has. `unknown`: it may have been done, so it must not simply be repeated. Edges map the kind to an HTTP status, a NATS header or an exit code; never the code. */
+export type ErrorKind = 'input' | 'large' | 'missing' | 'conflict' | 'busy' | 'crowded' | 'unknown' | 'late' | 'broken';
 
 /** Every error that trough reports, by its stable code. README.md has the same table with what to do. */
 export const ERRORS = {
@@ -25,6 +25,7 @@ export const ERRORS = {
   ENGINE_DEADLINE: 'late',
   ENGINE_CANCELLED: 'late',
   ENGINE_POOL_FULL: 'busy',
+  SEGMENT_QUEUE_FULL: 'crowded',
   ENGINE_CHILD_DIED: 'broken',
   ENGINE_STOPPED: 'busy',
   // writer

@@ -35,6 +35,7 @@ const STATUS: Readonly<Record<ErrorKind, string>> = {
   missing: '404',
   conflict: '409',
   busy: '503',
+  crowded: '429',
   unknown: '503',
   late: '504',
   broken: '500',

@@ -16,6 +16,7 @@ export function exitCodeOf(error: TroughError): number {
     case 'missing':
       return EXIT.missing;
     case 'busy':
+    case 'crowded':
       return EXIT.busy;
     case 'input':
     case 'large':

@@ -57,7 +57,7 @@ function success(route: V1Route): JsonObject {
 function error(): JsonObject {
   return {
     description:
-      '400 bad input, 404 unknown, 405 wrong method, 409 conflict, 413 too large, 500 broken, 503 busy (with Retry-After), 504 deadline.',
+      '400 bad input, 404 unknown, 405 wrong method, 409 conflict, 413 too large, 429 too much for one segment (with Retry-After), 500 broken, 503 busy (with Retry-After), 504 deadline.',
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   };
 }

@@ -7,6 +7,7 @@ const STATUS: Readonly<Record<ErrorKind, number>> = {
   large: 413,
   broken: 500,
   busy: 503,
+  crowded: 429,
   unknown: 503,
   late: 504,
 };

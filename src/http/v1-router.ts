@@ -90,7 +90,7 @@ function sendOpenApi(exchange: Exchange): Promise<void> {
 /** `{"error": …}` with the status of its kind. */
 export function sendV1Error(exchange: Exchange, error: TroughError): void {
   const headers = ['Trough-Error', error.code];
-  if (error.kind === 'busy') headers.push('Retry-After', '1');
+  if (error.kind === 'busy' || error.kind === 'crowded') headers.push('Retry-After', '1');
   if (typeof error.context['allow'] === 'string' && error.code === 'METHOD_NOT_ALLOWED')
     headers.push('Allow', error.context['allow']);
   const body = `${JSON.stringify({ error: error.toRecord() })}\n`;

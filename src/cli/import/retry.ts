@@ -1,4 +1,4 @@
-import { TroughError, type ErrorCode } from '../../errors.ts';
+import { TroughError, type ErrorCode, type ErrorKind } from '../../errors.ts';
 import { Backoff, type BackoffPolicy } from '../../runtime/backoff.ts';
 import { type Clock } from '../../runtime/clock.ts';
 
@@ -10,6 +10,7 @@ export interface RetryOptions {
   readonly giveUpAfterMs: number;
 }
 
+const PASSING_KINDS: ReadonlySet<ErrorKind> = new Set(['busy', 'crowded', 'late']);
 /** These pass, after the segment was made writable again or its process replaced. */
 const PASSING: readonly ErrorCode[] = [
   'SEGMENT_NOT_WRITABLE',
@@ -40,5 +41,5 @@ export async function retry<T>(
 }
 
 function isPassing(error: TroughError): boolean {
-  return error.kind === 'busy' || error.kind === 'late' || PASSING.includes(error.code);
+  return PASSING_KINDS.has(error.kind) || PASSING.includes(error.code);
 }

@@ -111,6 +111,7 @@ describe('POST /v1/segments/ID/query', () => {
     [new TroughError('SEGMENT_UNKNOWN', 'no'), 404],
     [new TroughError('SEGMENT_LEASED', 'no'), 409],
     [new TroughError('ENGINE_POOL_FULL', 'no'), 503],
+    [new TroughError('SEGMENT_QUEUE_FULL', 'no'), 429],
     [new TroughError('ENGINE_DEADLINE', 'no'), 504],
     [new TroughError('COLD_FAILED', 'no', { segment: 's' }), 500],
   ])('answers %s with its status', async (error, status) => {
@@ -118,7 +119,7 @@ describe('POST /v1/segments/ID/query', () => {
     const got = await askJson(server, PATH, { sql: 'q' });
     expect([got.status, JSON.parse(got.body)]).toEqual([status, { error: error.toRecord() }]);
     expect(got.headers['trough-error']).toBe(error.code);
-    expect(got.headers['retry-after']).toBe(status === 503 ? '1' : undefined);
+    expect(got.headers['retry-after']).toBe(status === 503 || status === 429 ? '1' : undefined);
   });
 
   it.each([
