@@ -42,6 +42,9 @@ const UNREADABLE = new Set(
 /** PRAGMAs that a script may also set: kept in the file by the transaction, or without effect inside one. */
 const SETTABLE = new Set(['user_version', 'foreign_keys', 'defer_foreign_keys']);
 
+/** SQLite lets it read and set an address in memory when its arguments are bound: whoever may call it owns the process. */
+const TOKENIZER_FUNCTION = 'fts3_tokenizer';
+
 /** SQLite's own words for what cannot be done in the transaction that every script runs in. */
 const REFUSED_IN_SCRIPT: Readonly<Record<string, string>> = {
   BEGIN: 'cannot start a transaction within a transaction',
@@ -55,7 +58,7 @@ const REFUSED_IN_SCRIPT: Readonly<Record<string, string>> = {
 
 /**
  * The single statement of a query. SQL_NOT_A_SELECT when it is not one, or none that only reads; SQL_REFUSED for a `pragma_` table
- * function outside the list. PRAGMA must be stopped here: SQLite runs some of them while it prepares them.
+ * function outside the list and for `fts3_tokenizer`. PRAGMA must be stopped here: SQLite runs some of them while it prepares them.
  */
 export function parseQuery(sql: string): SqlStatement {
   refuseNul(sql);
@@ -63,7 +66,10 @@ export function parseQuery(sql: string): SqlStatement {
   if (statement === undefined || more.length > 0 || !mayRead(statement)) {
     throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
   }
-  refusePragmaFunctions(statement.text);
+  const forbidden = forbiddenFunction(statement.text);
+  if (forbidden !== undefined) {
+    throw new TroughError('SQL_REFUSED', notAuthorized(forbidden.name), { offset: statement.start + forbidden.start });
+  }
   return statement;
 }
 
@@ -138,6 +144,7 @@ function isReadable({ name, form }: Pragma): boolean {
 
 function refusal(statement: SqlStatement): string | undefined {
   const { keyword, text } = statement;
+  if (callsTokenizerFunction(text)) return notAuthorized(TOKENIZER_FUNCTION);
   if (keyword === 'PRAGMA') return pragmaRefusal(readPragma(text));
   if (keyword === 'EXPLAIN') return hasKeyword(text, 'PRAGMA') ? 'PRAGMA cannot be explained here' : undefined;
   if (keyword === 'ROLLBACK' && hasKeyword(text, 'TO')) return undefined;
@@ -159,15 +166,31 @@ function pragmaRefusal(pragma: Pragma): string | undefined {
 }
 
 /** `pragma_x` as a table-valued function is the PRAGMA by another name; a quoted identifier and a string can name a table too. */
-function refusePragmaFunctions(sql: string): void {
-  if (!/pragma_/i.test(sql)) return;
+function forbiddenFunction(sql: string): { readonly name: string; readonly start: number } | undefined {
+  if (!/pragma_|fts3_tokenizer/i.test(sql)) return undefined;
   const scanner = new SqlScanner(sql);
   while (scanner.next()) {
     const name = scanner.name.toLowerCase();
-    if (name.startsWith('pragma_') && UNREADABLE.has(name.slice('pragma_'.length))) {
-      throw new TroughError('SQL_REFUSED', `not authorized to use function: ${name}`, { offset: scanner.start });
-    }
+    const isPragma = name.startsWith('pragma_') && UNREADABLE.has(name.slice('pragma_'.length));
+    if (isPragma || isTokenizerFunction(scanner, name)) return { name, start: scanner.start };
   }
+  return undefined;
+}
+
+/** A string never names a function. */
+function isTokenizerFunction(scanner: SqlScanner, name: string): boolean {
+  return name === TOKENIZER_FUNCTION && scanner.kind !== 'string';
+}
+
+function callsTokenizerFunction(sql: string): boolean {
+  if (!/fts3_tokenizer/i.test(sql)) return false;
+  const scanner = new SqlScanner(sql);
+  while (scanner.next()) if (isTokenizerFunction(scanner, scanner.name.toLowerCase())) return true;
+  return false;
+}
+
+function notAuthorized(name: string): string {
+  return `not authorized to use function: ${name}`;
 }
 
 /** For the test that keeps the lists complete: true when the rules know this PRAGMA. */

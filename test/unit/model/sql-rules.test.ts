@@ -84,6 +84,24 @@ describe('a query', () => {
     expect(refused(() => parseQuery(sql)).code).toBe('SQL_REFUSED');
   });
 
+  test.each([
+    'select fts3_tokenizer(?)',
+    "select FTS3_Tokenizer('simple', ?)",
+    'select "fts3_tokenizer"(?)',
+    'select [fts3_tokenizer] (?)',
+    'with a(x) as (select `fts3_tokenizer`(?)) select * from a',
+    'explain select fts3_tokenizer(?)',
+  ])('must not call the function that reads and sets addresses: %s', (sql) => {
+    expect(refused(() => parseQuery(sql))).toMatchObject({
+      code: 'SQL_REFUSED',
+      message: 'not authorized to use function: fts3_tokenizer',
+    });
+  });
+
+  test('may name that function in a text or a comment', () => {
+    expect(() => parseQuery("select 'fts3_tokenizer' -- fts3_tokenizer")).not.toThrow();
+  });
+
   test('with a NUL character is refused in the words of the original', () => {
     expect(refused(() => parseQuery("select 'a\0b'"))).toMatchObject({
       code: 'SQL_INVALID',
@@ -107,6 +125,7 @@ describe('a script', () => {
     ['pragma journal_mode(delete)', 'cannot change out of wal mode from within a transaction'],
     ['pragma application_id = 1', 'PRAGMA application_id is not allowed in a segment'],
     ['pragma main.writable_schema = on', 'PRAGMA writable_schema is not allowed in a segment'],
+    ["insert into t values (fts3_tokenizer('simple', ?))", 'not authorized to use function: fts3_tokenizer'],
     ['explain pragma trusted_schema = 1', 'PRAGMA cannot be explained here'],
   ])('may not hold %s', (statement, message) => {
     const error = refused(() => parseScript(`create table a (b); /* c */ ${statement}; select 1`));
