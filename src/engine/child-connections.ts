@@ -1,49 +1,20 @@
 import { existsSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
-import { NOT_ONE_SELECT, parseQuery } from '../model/sql-rules.ts';
-import { type SqlStatement } from '../model/sql-script.ts';
-import { type RowFormat } from '../model/sql-types.ts';
-import { openDatabase, sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
-import { type Bigints, createRowWriter, type RowWriter } from './row-format.ts';
+import { type LiftedQuery, liftLiterals } from '../model/sql-literals.ts';
+import { parseQuery } from '../model/sql-rules.ts';
+import { type SqlValue } from '../model/sql-types.ts';
+import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { PreparedQuery } from './child-prepared.ts';
 
 const STATEMENTS_KEPT = 32;
 const LONGEST_KEPT_SQL = 4_096;
 /** How long a reader waits for a lock: only while the writer recovers or truncates its WAL. */
 const BUSY_MS = 1_000;
 
-/** A prepared query with what its answers have in common. */
-export class PreparedQuery {
-  readonly statement: SqliteStatement;
-  readonly parsed: SqlStatement;
-  columns!: readonly string[];
-  columnsJson!: Buffer;
-  readonly #writers = new Map<string, RowWriter>();
-
-  constructor(statement: SqliteStatement, parsed: SqlStatement) {
-    this.statement = statement;
-    this.parsed = parsed;
-    this.readColumns();
-  }
-
-  /** SQLite prepares again by itself when the schema has changed, and the names with it. */
-  readColumns(): void {
-    const columns = this.statement.columns().map(({ name }) => name);
-    const json = Buffer.from(JSON.stringify(columns));
-    if (this.#writers.size > 0 && json.equals(this.columnsJson)) return;
-    this.columns = columns;
-    this.columnsJson = json;
-    this.#writers.clear();
-  }
-
-  writer(format: RowFormat, bigints: Bigints): RowWriter {
-    const key = format + bigints;
-    let writer = this.#writers.get(key);
-    if (writer === undefined) {
-      writer = createRowWriter(format, this.columns, bigints);
-      this.#writers.set(key, writer);
-    }
-    return writer;
-  }
+interface BoundQuery {
+  readonly prepared: PreparedQuery;
+  /** The values for its parameters, when they stood in the text. */
+  readonly lifted: readonly SqlValue[] | undefined;
 }
 
 /** One open file. It is closed when it is no longer kept and nobody runs on it. */
@@ -61,15 +32,18 @@ export class Connection {
     this.live = live;
   }
 
-  prepare(sql: string): PreparedQuery {
-    const kept = this.#prepared.get(sql);
+  /** `hasParams`: the asker gave values beside the text, so none are taken out of it. */
+  prepare(sql: string, hasParams: boolean): BoundQuery {
+    const lifted = hasParams ? undefined : liftLiterals(sql);
+    const template = lifted?.template ?? sql;
+    const kept = this.#prepared.get(template);
     if (kept?.statement.busy === false) {
-      this.#prepared.delete(sql);
-      this.#prepared.set(sql, kept);
-      return kept;
+      this.#prepared.delete(template);
+      this.#prepared.set(template, kept);
+      return { prepared: kept, lifted: lifted?.values };
     }
-    const made = this.#prepare(sql);
-    if (sql.length <= LONGEST_KEPT_SQL) this.#keep(sql, made);
+    const made = this.#prepare(sql, lifted);
+    if (template.length <= LONGEST_KEPT_SQL) this.#keep(template, made.prepared);
     return made;
   }
 
@@ -92,11 +66,15 @@ export class Connection {
     if (!this.#isKept && this.#users === 0) this.#db.close();
   }
 
-  #prepare(sql: string): PreparedQuery {
-    const parsed = parseQuery(sql);
-    const statement = this.#db.prepare<unknown[], never>(sql);
-    if (!statement.reader || !statement.readonly) throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
-    return new PreparedQuery(statement.raw(), parsed);
+  #prepare(sql: string, lifted: LiftedQuery | undefined): BoundQuery {
+    if (lifted === undefined) return { prepared: new PreparedQuery(this.#db, sql), lifted: undefined };
+    parseQuery(sql);
+    try {
+      return { prepared: new PreparedQuery(this.#db, lifted.template), lifted: lifted.values };
+    } catch {
+      // SQLite's words are to be about what was asked.
+      return { prepared: new PreparedQuery(this.#db, sql), lifted: undefined };
+    }
   }
 
   #keep(sql: string, prepared: PreparedQuery): void {

@@ -1,13 +1,17 @@
 import { type TroughError } from '../errors.ts';
 import { type SqlValue } from '../model/sql-types.ts';
-import { type Connection, type Connections, type PreparedQuery } from './child-connections.ts';
+import { type Connection, type Connections } from './child-connections.ts';
 import { bindings, sqlError } from './child-database.ts';
+import { type PreparedQuery } from './child-prepared.ts';
 import { type QueryMessage } from './messages.ts';
 import { type RowWriter } from './row-format.ts';
 import { unpackParams } from './wire-values.ts';
 
-/** A chunk ends at the row that passes this many UTF-16 units. */
+/** A chunk ends at the row that passes this many UTF-16 units. The first one is longer: most answers are whole with it, and cost no stream. */
 const CHUNK_CHARACTERS = 64 * 1024;
+const FIRST_CHUNK_CHARACTERS = 256 * 1024;
+/** From here on it pays to have all rows put together by SQLite. */
+const PACK_FROM_ROWS = 24;
 
 export interface Chunk {
   readonly bytes: Buffer;
@@ -20,6 +24,7 @@ export class RunningQuery {
   readonly #connections: Connections;
   readonly #connection: Connection;
   readonly #prepared: PreparedQuery;
+  readonly #values: readonly unknown[];
   readonly #rows: Iterator<SqlValue[]>;
   #ahead: IteratorResult<SqlValue[]>;
   #writer: RowWriter;
@@ -28,6 +33,8 @@ export class RunningQuery {
   readonly openMicros: number;
   rows = 0;
   truncated = false;
+  /** SQLite has put the rows together. */
+  isPacked = false;
 
   /** Runs to the first row; what fails until there is thrown, and nothing stays open. */
   constructor(message: QueryMessage, connections: Connections) {
@@ -35,15 +42,16 @@ export class RunningQuery {
     this.#connections = connections;
     const startedAt = performance.now();
     this.#connection = connections.get(message.file, message.version, message.live);
-    this.#prepared = this.#prepare();
+    const { prepared, lifted } = this.#prepare();
+    this.#prepared = prepared;
     this.openMicros = Math.round((performance.now() - startedAt) * 1_000);
     this.#connection.use();
     try {
-      const params = message.params === undefined ? undefined : unpackParams(message.params);
-      this.#rows = this.#prepared.statement.iterate(...bindings(this.#prepared.parsed, params));
+      this.#values = lifted ?? bindings(prepared.parsed, message.params && unpackParams(message.params));
+      this.#rows = prepared.statement.iterate(...this.#values);
       this.#ahead = this.#rows.next();
-      if (message.live) this.#prepared.readColumns();
-      this.#writer = this.#prepared.writer(message.format, message.bigints);
+      if (message.live) prepared.readColumns();
+      this.#writer = prepared.writer(message.format, message.bigints);
     } catch (error) {
       this.close();
       throw this.#failure(error, 'run');
@@ -82,11 +90,17 @@ export class RunningQuery {
   #nextText(): string {
     const most = this.#message.maxRows ?? Infinity;
     const writer = this.#writer;
-    let text = this.rows === 0 ? writer.head : '';
-    while (this.#ahead.done !== true && text.length < CHUNK_CHARACTERS) {
+    const isFirst = this.rows === 0;
+    const enough = isFirst ? FIRST_CHUNK_CHARACTERS : CHUNK_CHARACTERS;
+    let text = isFirst ? writer.head : '';
+    while (this.#ahead.done !== true && text.length < enough) {
       if (this.rows >= most) {
         this.truncated = true;
         break;
+      }
+      if (this.rows === PACK_FROM_ROWS) {
+        const packed = this.#pack(most);
+        if (packed !== undefined) return packed;
       }
       text += writer.row(this.#ahead.value, this.rows === 0);
       this.rows += 1;
@@ -95,9 +109,20 @@ export class RunningQuery {
     return text;
   }
 
-  #prepare(): PreparedQuery {
+  /** The whole answer, made anew by SQLite; undefined when that cannot be. */
+  #pack(mostRows: number): string | undefined {
+    const { format, bigints } = this.#message;
+    const packed = this.#prepared.packed(format, bigints)?.run(this.#values);
+    if (packed === undefined || packed.rows > mostRows) return undefined;
+    this.isPacked = true;
+    this.rows = packed.rows;
+    this.#ahead = { done: true, value: undefined };
+    return packed.text;
+  }
+
+  #prepare(): ReturnType<Connection['prepare']> {
     try {
-      return this.#connection.prepare(this.#message.sql);
+      return this.#connection.prepare(this.#message.sql, this.#message.params !== undefined);
     } catch (error) {
       throw this.#failure(error, 'prepare');
     }

@@ -137,11 +137,12 @@ function jsonText(text: string): string {
 
 /** JSON of ASCII characters alone; DEL stays as it is. */
 function asciiText(text: string): string {
-  if (!NEEDS_ASCII_ESCAPE.test(text)) return `"${text}"`;
-  return JSON.stringify(text).replace(
-    /[\u0080-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return NEEDS_ASCII_ESCAPE.test(text) ? escapeNonAscii(JSON.stringify(text)) : `"${text}"`;
+}
+
+/** JSON with every character beyond ASCII as `\\uXXXX`. */
+export function escapeNonAscii(json: string): string {
+  return json.replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function base64(bytes: Uint8Array): string {

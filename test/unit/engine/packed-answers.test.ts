@@ -1,0 +1,168 @@
+import Database from 'better-sqlite3';
+import fc from 'fast-check';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { Connections } from '../../../src/engine/child-connections.ts';
+import { openDatabase } from '../../../src/engine/child-database.ts';
+import { PackedQuery } from '../../../src/engine/child-packed.ts';
+import { RunningQuery } from '../../../src/engine/child-query.ts';
+import { type Bigints, createRowWriter } from '../../../src/engine/row-format.ts';
+import { parseQuery } from '../../../src/model/sql-rules.ts';
+import { type RowFormat, type SqlValue } from '../../../src/model/sql-types.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+const FORMATS: readonly (readonly [RowFormat, Bigints])[] = [
+  ['legacy', 'digits'],
+  ['ndjson', 'string'],
+  ['rows', 'digits'],
+  ['rows', 'string'],
+];
+
+const TEXT = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('', '\0', 'a\0b', '\u007f', '\u001f"\\/', '\u2028', '😀', '-1.5', '{"a":1}'),
+);
+const PLAIN = fc.record({
+  id: fc.option(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { nil: null }),
+  small: fc.option(fc.integer({ min: -99, max: 99 }).map(BigInt), { nil: null }),
+  text: fc.option(TEXT, { nil: null }),
+});
+/** What a column takes although it is declared otherwise. */
+const ODD = fc.oneof(fc.double(), fc.uint8Array({ maxLength: 9 }), TEXT);
+
+test('rows that SQLite has put together are, byte for byte, the rows that are written one by one', async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, 'some.sqlite');
+  const tables = fc.array(
+    fc.record({
+      row: PLAIN,
+      odd: fc.oneof({ weight: 60, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: ODD }),
+    }),
+    {
+      minLength: 30,
+      maxLength: 40,
+    },
+  );
+  let packed = 0;
+  fc.assert(
+    fc.property(tables, fc.constantFrom(...FORMATS), (rows, [format, bigints]) => {
+      using db = disposable(new Database(file));
+      fill(db.value, rows);
+      const { text, isPacked } = answer(file, 'select * from t', format, bigints);
+      expect(text).toBe(expected(db.value, format, bigints));
+      if (isPacked) packed += 1;
+    }),
+    { numRuns: 300, seed: 4 },
+  );
+  expect(packed).toBeGreaterThan(20);
+});
+
+describe('a plain scan', () => {
+  it('keeps its order, its limit and the last of several columns with one name', async () => {
+    await using dir = await tempDir();
+    const file = join(dir.path, 'some.sqlite');
+    using db = disposable(new Database(file));
+    numbers(db.value, 500);
+    const sql = 'select id, small id from t where small >= 0 order by small desc, id limit 100;  -- the end';
+    const { text, isPacked } = answer(file, sql, 'ndjson', 'digits');
+    const rows = db.value.prepare('select small from t where small >= 0 order by small desc, id limit 100').all();
+    expect(text).toBe(rows.map((row) => `{"id":${String((row as { small: number }).small)}}\n`).join(''));
+    expect(isPacked).toBe(true);
+  });
+
+  it('of more rows than fit one text is read row by row', async () => {
+    await using dir = await tempDir();
+    const file = join(dir.path, 'some.sqlite');
+    using db = disposable(new Database(file));
+    numbers(db.value, 5_000);
+    const { text, isPacked } = answer(file, 'select id from t', 'ndjson', 'digits');
+    expect(text.split('\n')).toHaveLength(5_001);
+    expect(isPacked).toBe(false);
+  });
+});
+
+describe('not packed are', () => {
+  const makes = `
+    create table t (id integer, text text, amount real, json text generated always as (json_array(id)) virtual);
+    create table u (id integer, text text);
+    create view v as select id, text from u union all select 1.5, json('{}');
+    create virtual table f using fts5(text);`;
+  it.each([
+    ['a join', 'select t.id from t, u'],
+    ['a join by word', 'select u.id from u join u w'],
+    ['a compound', 'select id from u union all select 2.5'],
+    ['a subquery', 'select id from (select * from u)'],
+    ['a value beside the columns', "select id, json('{}') j from u"],
+    ['a column of another type', 'select amount from t'],
+    ['a table with a generated column', 'select id from t'],
+    ['a view', 'select id, text from v'],
+    ['a full text table', 'select text from f'],
+    ['a table-valued function', "select value from json_each('[1]')"],
+    ['named parameters', 'select id from u where id = :id'],
+  ])('%s', (_, sql) => {
+    using db = disposable(openDatabase(':memory:', { readonly: false, busyMs: 0 }));
+    db.value.exec(makes);
+    const statement = db.value.prepare<unknown[], never>(sql).raw();
+    expect(PackedQuery.of(db.value, parseQuery(sql), statement, 'rows', 'digits')).toBeUndefined();
+  });
+});
+
+function disposable(value: Database.Database): { value: Database.Database } & Disposable {
+  return {
+    value,
+    [Symbol.dispose]: () => {
+      value.close();
+    },
+  };
+}
+
+function fill(db: Database.Database, rows: readonly { row: Record<string, SqlValue>; odd: unknown }[]): void {
+  db.exec('pragma synchronous = off; drop table if exists t; create table t (id integer, small integer, text text)');
+  const insert = db.prepare('insert into t values (?, ?, ?)');
+  db.transaction(() => {
+    for (const { row, odd } of rows) insert.run(row['id'], odd ?? row['small'], row['text']);
+  })();
+}
+
+function numbers(db: Database.Database, count: number): void {
+  db.exec('create table t (id integer primary key, small integer)');
+  const insert = db.prepare('insert into t values (?, ?)');
+  db.transaction(() => {
+    for (let id = 1; id <= count; id += 1) insert.run(id, (id * 7) % 50);
+  })();
+}
+
+function answer(file: string, sql: string, format: RowFormat, bigints: Bigints): { text: string; isPacked: boolean } {
+  const connections = new Connections(1);
+  const message = { file, version: '1', live: false, sql, format, bigints };
+  const query = new RunningQuery(message, connections);
+  const parts: Buffer[] = [];
+  try {
+    for (;;) {
+      const { bytes, isLast } = query.next();
+      parts.push(bytes);
+      if (isLast) break;
+    }
+    return { text: Buffer.concat(parts).toString('utf8'), isPacked: query.isPacked };
+  } catch (error) {
+    return { text: String(error), isPacked: query.isPacked };
+  } finally {
+    connections.forget(file);
+  }
+}
+
+function expected(db: Database.Database, format: RowFormat, bigints: Bigints): string {
+  const statement = db.prepare<unknown[], SqlValue[]>('select * from t').safeIntegers().raw();
+  const writer = createRowWriter(
+    format,
+    statement.columns().map(({ name }) => name),
+    bigints,
+  );
+  try {
+    const rows = statement.all().map((row, index) => writer.row(row, index === 0));
+    return Buffer.from(rows.join(''), writer.encoding).toString('utf8');
+  } catch (error) {
+    return String(error);
+  }
+}
