@@ -1,4 +1,6 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client';
+import { type BucketCounts } from '../model/bucket-counts.ts';
+import { ScrapedHistogram } from './scraped-histogram.ts';
 
 const BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
@@ -51,6 +53,44 @@ export class HttpMetrics {
         for (const [value, figure] of Object.entries(read())) this.set({ [label]: value }, figure);
       },
     });
+  }
+
+  /** A figure that only grows, asked for at each scrape. The name ends in `_total`. */
+  counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
+  /** The same for several values, told apart by one label. */
+  counters(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [value, figure] of Object.entries(read())) this.inc({ [label]: value }, figure);
+      },
+    });
+  }
+
+  /** A distribution for each value of one label, asked for at each scrape. */
+  histograms(
+    name: string,
+    help: string,
+    label: string,
+    read: () => readonly (readonly [value: string, counts: BucketCounts])[],
+  ): void {
+    // The registry asks its metrics for no more than this one has; its type lists all that prom-client's own can do.
+    this.#registry.registerMetric(new ScrapedHistogram(name, help, label, read) as unknown as Metric);
   }
 
   begin(port: string): void {
