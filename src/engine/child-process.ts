@@ -2,7 +2,8 @@ import { type ChildProcess as NodeChild, spawn } from 'node:child_process';
 import { type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { TroughError } from '../errors.ts';
-import { type ChildSettings } from './messages.ts';
+import { type ChildArguments, type ChildSettings } from './messages.ts';
+import { launcher, type ProcessLimits } from './process-launch.ts';
 import { FRAME, FrameReader, type FrameType, FrameWriter, type OnFrame } from './protocol.ts';
 
 /** Node runs the sources as they are in tests, and what was built from them elsewhere. */
@@ -12,13 +13,33 @@ export interface ChildOptions {
   /** The node binary that runs the children. */
   readonly nodePath: string;
   readonly settings: ChildSettings;
+  readonly limits?: ProcessLimits | undefined;
+}
+
+/** How a child ended. */
+export interface ChildEnd {
+  /** It said that it had no memory left. */
+  readonly isOutOfMemory: boolean;
+  /** Why, as far as the system tells: a signal or an exit code. */
+  readonly reason: string;
+  /** The last of what it wrote on stderr. */
+  readonly lastWords: string;
 }
 
 export interface ChildEvents {
   readonly onFrame: OnFrame;
+  /** Once, when the child serves. */
+  readonly onReady?: () => void;
   /** Once, after the last frame. `wasReady` is false for a child that never got as far as to serve. */
-  readonly onGone: (wasReady: boolean) => void;
+  readonly onGone: (wasReady: boolean, end: ChildEnd) => void;
 }
+
+const LAST_WORDS = 4_096;
+/** What V8, Node and the C++ library say before they abort. */
+const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory|allocation failed|ENOMEM/i;
+/** The part of the memory that V8 may take for its objects; SQLite and buffers have the rest. */
+const HEAP_PART = 0.5;
+const MIB = 2 ** 20;
 
 /** One child as its parent sees it: frames in, frames out, and its end. It knows nothing of what the frames mean. */
 export class ChildProcess {
@@ -28,21 +49,23 @@ export class ChildProcess {
   readonly #gone: Promise<void>;
   #flushIsDue = false;
   #isReady = false;
+  #lastWords = '';
   #isGone = false;
 
   constructor(options: ChildOptions, events: ChildEvents) {
-    this.#node = spawn(
-      options.nodePath,
-      ['--disable-warning=ExperimentalWarning', ENTRY, JSON.stringify(options.settings)],
-      {
-        stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-      },
-    );
+    this.#node = start(options);
+    this.#node.stderr?.on('data', (bytes: Buffer) => {
+      this.#lastWords = (this.#lastWords + bytes.toString('utf8')).slice(-LAST_WORDS);
+    });
     this.#socket = socketOf(this.#node);
     this.#out = new FrameWriter((bytes) => this.#socket.write(bytes));
     const reader = new FrameReader((type, call, payload) => {
-      if (type === FRAME.ready) this.#isReady = true;
-      else events.onFrame(type, call, payload);
+      if (type !== FRAME.ready) {
+        events.onFrame(type, call, payload);
+        return;
+      }
+      this.#isReady = true;
+      events.onReady?.();
     });
     this.#socket.on('data', (received: Buffer) => {
       reader.push(received);
@@ -91,17 +114,33 @@ export class ChildProcess {
 
   #watch(events: ChildEvents): Promise<void> {
     return new Promise((resolve) => {
-      const end = (): void => {
+      const end = (reason: string): void => {
         if (this.#isGone) return;
         this.#isGone = true;
         this.#socket.destroy();
-        events.onGone(this.#isReady);
+        const lastWords = this.#lastWords.trim();
+        events.onGone(this.#isReady, { isOutOfMemory: OUT_OF_MEMORY.test(lastWords), reason, lastWords });
         resolve();
       };
-      this.#node.once('close', end);
-      this.#node.once('error', end);
+      this.#node.once('close', (code, signal) => {
+        end(signal ?? `exit code ${String(code)}`);
+      });
+      this.#node.once('error', (error) => {
+        end(error.message);
+      });
     });
   }
+}
+
+function start({ nodePath, settings, limits = {} }: ChildOptions): NodeChild {
+  const { command, diesWithParent } = launcher();
+  const given: ChildArguments = { ...settings, parent: process.pid, watchesParent: !diesWithParent };
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  if (limits.memoryBytes !== undefined) {
+    flags.push(`--max-old-space-size=${String(Math.max(1, Math.floor((limits.memoryBytes * HEAP_PART) / MIB)))}`);
+  }
+  const { file, args } = command(nodePath, [...flags, ENTRY, JSON.stringify(given)], limits);
+  return spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
 }
 
 function socketOf(node: NodeChild): Duplex {

@@ -1,20 +1,19 @@
 import { Socket } from 'node:net';
-import { Worker } from 'node:worker_threads';
 import { buildFile, checkSchema, finishSnapshot, verify } from './child-files.ts';
 import { LocalDatabases } from './child-local.ts';
 import { ChildServer } from './child-server.ts';
 import { Writers } from './child-writer.ts';
-import { type ChildSettings, type ServiceHandlers } from './messages.ts';
+import { type ChildArguments, type ServiceHandlers } from './messages.ts';
 import { FrameReader } from './protocol.ts';
 
-/**
- * The entry of every child of the engine. It serves frames on fd 3 and ends when that is closed; a second thread ends it when its
- * parent is gone, because SQLite may keep the first one busy for ever.
- */
-function main(): void {
-  const settings = JSON.parse(process.argv[2] ?? '{}') as ChildSettings;
-  watchParent();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ignore);
+/** The entry of every child of the engine. It serves frames on fd 3 and ends when that is closed. */
+async function main(): Promise<void> {
+  const settings = JSON.parse(process.argv[2] ?? '{}') as ChildArguments;
+  // It may have died before the system was told to end us with it.
+  if (process.ppid !== settings.parent) process.exit(1);
+  if (settings.watchesParent) await watchParent(settings.parent);
+  for (const signal of IGNORED) process.on(signal, ignore);
+  configureSqlite(settings);
   const socket = new Socket({ fd: 3, readable: true, writable: true });
   const writers = new Writers();
   const locals = new LocalDatabases();
@@ -40,7 +39,12 @@ function main(): void {
   server.ready();
 }
 
-/** The parent decides when a child ends; a Ctrl-C in a terminal reaches the whole group and must not cut off its answers. */
+/**
+ * The parent decides when a child ends; a Ctrl-C in a terminal reaches the whole group and must not cut off its answers. A file that
+ * grows over the limit is an error of the write.
+ */
+const IGNORED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGXFSZ'] as const;
+
 function ignore(): void {
   return;
 }
@@ -50,10 +54,18 @@ const WATCH = `
   setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 1000);
 `;
 
-function watchParent(): void {
+/** Read by SQLite, and by better-sqlite3 when the first database is opened. */
+function configureSqlite({ scratch }: ChildArguments): void {
+  process.env['SQLITE_USE_URI'] = '1';
+  if (scratch !== undefined) process.env['SQLITE_TMPDIR'] = scratch;
+}
+
+/** A second thread, because SQLite may keep the first one busy for ever. */
+async function watchParent(parent: number): Promise<void> {
+  const { Worker } = await import('node:worker_threads');
   const worker = new Worker(WATCH, {
     eval: true,
-    workerData: process.ppid,
+    workerData: parent,
     resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
   });
   worker.unref();
@@ -102,4 +114,4 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
   };
 }
 
-main();
+await main();

@@ -60,7 +60,17 @@ export interface ServiceMessage {
   readonly args: Services[ServiceName]['args'];
 }
 
-/** What a child is told on its command line. */
+/** What all children of an engine are to keep to. */
 export interface ChildSettings {
   readonly openFiles: number;
+  /** Where SQLite puts its temporary files. Default: where the system has them. */
+  readonly scratch?: string | undefined;
+}
+
+/** What a child is told on its command line. */
+export interface ChildArguments extends ChildSettings {
+  /** The process that started it. */
+  readonly parent: number;
+  /** The system does not end it with its parent, so it has to see to that itself. */
+  readonly watchesParent: boolean;
 }
