@@ -112,7 +112,7 @@ export class Connections {
       }
       kept.drop();
     }
-    const opened = new Connection(openSegment(file), version, live);
+    const opened = new Connection(openSegment(file, live), version, live);
     this.#byFile.set(file, opened);
     this.#evict();
     return opened;
@@ -144,9 +144,9 @@ export class Connections {
   }
 }
 
-function openSegment(file: string): Sqlite {
+function openSegment(file: string, live: boolean): Sqlite {
   try {
-    return openDatabase(file, { readonly: true, busyMs: BUSY_MS });
+    return openDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen: !live });
   } catch (error) {
     if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file }, error);
     throw sqlError(error, 'run');

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
-import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { openDatabase, type OpenOptions, sqlError, type Sqlite } from './child-database.ts';
 import { RequestRunner } from './child-transaction.ts';
 
 const BUSY_MS = 2_000;
@@ -52,12 +52,14 @@ function removeTemporary(temporary: string): void {
 /** SEGMENT_DAMAGED with the first finding. */
 export function verify(file: string): void {
   if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file });
-  withDatabase(file, true, quickCheck);
+  // What lies beside it is part of it when a crash has left it there.
+  const isFrozen = !['-wal', '-journal'].some((suffix) => existsSync(file + suffix));
+  withDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen }, quickCheck);
 }
 
 /** Makes a fresh copy a plain file without WAL, checked and synced. */
 export function finishSnapshot(file: string): { sizeBytes: number } {
-  withDatabase(file, false, (db) => {
+  withDatabase(file, { readonly: false, busyMs: BUSY_MS }, (db) => {
     db.exec('PRAGMA journal_mode = DELETE');
     quickCheck(db);
   });
@@ -74,10 +76,10 @@ function fileError(thrown: unknown): TroughError {
   return sqlError(thrown, 'run');
 }
 
-function withDatabase(file: string, readonly: boolean, run: (db: Sqlite) => void): void {
+function withDatabase(file: string, options: OpenOptions, run: (db: Sqlite) => void): void {
   let db: Sqlite | undefined;
   try {
-    db = openDatabase(file, { readonly, busyMs: BUSY_MS });
+    db = openDatabase(file, options);
     run(db);
   } catch (error) {
     throw fileError(error);
