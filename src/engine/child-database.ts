@@ -6,6 +6,9 @@ import { type SqlStatement } from '../model/sql-script.ts';
 import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
 import { SQL_FUNCTIONS, USER_FUNCTION_FAILED } from './sql-functions.ts';
 
+// better-sqlite3 looks at it when the first database is opened: names may be URIs, which alone can say that a file is immutable.
+process.env['SQLITE_USE_URI'] = '1';
+
 export type Sqlite = Database.Database;
 export type SqliteStatement = Database.Statement<unknown[], SqlValue[]>;
 
@@ -31,7 +34,9 @@ export function openDatabase(file: string, options: OpenOptions): Sqlite {
     // Python's sqlite3 leaves foreign keys off.
     db.exec('PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0');
     if (options.readonly) db.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
-    for (const { name, run } of GUARDED_FUNCTIONS) db.function(name, { deterministic: true, safeIntegers: true }, run);
+    // A writer must not be able to make an index or a generated column of them: no reader, and no check, could open the file.
+    const deterministic = options.readonly;
+    for (const { name, run } of GUARDED_FUNCTIONS) db.function(name, { deterministic, safeIntegers: true }, run);
     return db;
   } catch (error) {
     db.close();
@@ -128,7 +133,7 @@ export function sqlError(thrown: unknown, phase: 'prepare' | 'run'): TroughError
 function fromSqlite(error: InstanceType<typeof Database.SqliteError>, phase: 'prepare' | 'run'): TroughError {
   const { code, message } = error;
   const context = { sqlite: code };
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || message === 'unsupported file format')
     return new TroughError('SEGMENT_DAMAGED', message, context, error);
   if (code.startsWith('SQLITE_CONSTRAINT'))
     return new TroughError('SQL_FAILED', message, { ...context, constraint: true }, error);
@@ -136,7 +141,11 @@ function fromSqlite(error: InstanceType<typeof Database.SqliteError>, phase: 'pr
   if (code.startsWith('SQLITE_BUSY')) return new TroughError('SEGMENT_LEASED', message, context, error);
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CANTOPEN'))
     return new TroughError('INTERNAL', message, context, error);
-  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_AUTH' || message.startsWith('not authorized')) {
+  if (
+    code.startsWith('SQLITE_READONLY') ||
+    code === 'SQLITE_AUTH' ||
+    /^(not authorized|unsafe use of )/.test(message)
+  ) {
     return new TroughError('SQL_REFUSED', message, context, error);
   }
   return new TroughError(phase === 'prepare' ? 'SQL_INVALID' : 'SQL_FAILED', message, context, error);

@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   if (process.ppid !== settings.parent) process.exit(1);
   if (settings.watchesParent) await watchParent(settings.parent);
   for (const signal of IGNORED) process.on(signal, ignore);
-  configureSqlite(settings);
+  if (settings.scratch !== undefined) process.env['SQLITE_TMPDIR'] = settings.scratch;
   const socket = new Socket({ fd: 3, readable: true, writable: true });
   const writers = new Writers();
   const locals = new LocalDatabases();
@@ -53,12 +53,6 @@ const WATCH = `
   const { workerData } = require('node:worker_threads');
   setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 1000);
 `;
-
-/** Read by SQLite, and by better-sqlite3 when the first database is opened. */
-function configureSqlite({ scratch }: ChildArguments): void {
-  process.env['SQLITE_USE_URI'] = '1';
-  if (scratch !== undefined) process.env['SQLITE_TMPDIR'] = scratch;
-}
 
 /** A second thread, because SQLite may keep the first one busy for ever. */
 async function watchParent(parent: number): Promise<void> {
