@@ -1,3 +1,4 @@
+import { isAscii, isUtf8 } from 'node:buffer';
 import { type ColumnDefinition } from 'better-sqlite3';
 import { scannedTable } from '../model/sql-plain-scan.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
@@ -7,14 +8,14 @@ import { type Bigints, escapeNonAscii } from './row-format.ts';
 
 /** An answer of more rows, or of a longer text, is a stream's business. */
 const MOST_ROWS = 2_000;
-const MOST_CHARACTERS = 1024 * 1024;
+const MOST_BYTES = 1024 * 1024;
 /** The answer of a plain scan is about as large as the file at most, and is made before its length is known. */
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 /** Well below SQLite's limit of arguments for one function. */
 const MOST_COLUMNS = 40;
 
 export interface PackedAnswer {
-  readonly text: string;
+  readonly bytes: Buffer;
   readonly rows: number;
 }
 
@@ -70,9 +71,9 @@ export class PackedQuery {
 
   #answer(values: readonly unknown[]): PackedAnswer | undefined {
     const [text, rows, ...checks] = this.#row(values) ?? [];
-    if (typeof text !== 'string' || Number(rows) > MOST_ROWS || text.length > MOST_CHARACTERS) return undefined;
+    if (!Buffer.isBuffer(text) || Number(rows) > MOST_ROWS || text.length > MOST_BYTES) return undefined;
     if (checks.some((check) => check !== 1n)) return undefined;
-    return { text: this.#finish(text), rows: Number(rows) };
+    return { bytes: this.#finish(text), rows: Number(rows) };
   }
 
   #row(values: readonly unknown[]): readonly unknown[] | undefined {
@@ -90,10 +91,10 @@ export class PackedQuery {
     }
   }
 
-  #finish(text: string): string {
-    const { format } = this.#scan;
-    if (format === 'legacy') return escapeNonAscii(text);
-    return format === 'ndjson' ? `${text}\n` : text;
+  /** What is no UTF-8 in the file is what JavaScript makes of it. */
+  #finish(text: Buffer): Buffer {
+    if (this.#scan.format !== 'legacy') return isUtf8(text) ? text : Buffer.from(text.toString('utf8'));
+    return isAscii(text) ? text : Buffer.from(escapeNonAscii(text.toString('utf8')), 'latin1');
   }
 }
 
@@ -137,9 +138,10 @@ function packedSql({ sql, columns, kinds, format, bigints }: Scan, integers: (na
   const names = columns.map((_, index) => `c${String(index)}`);
   const checks = names.map((name, index) => (kinds[index] === 'integer' ? integers(name) : noBlob(name)));
   if (bigints === 'string') checks.push(...names.filter((_, index) => kinds[index] === 'integer').map(EXACT));
-  const separator = format === 'ndjson' ? 'char(10)' : "',' || char(10)";
   const row = format === 'rows' ? `json_array(${names.join()})` : `json_object(${pairs(columns).join()})`;
-  const wanted = [`group_concat(${row}, ${separator})`, 'count(*)', ...checks];
+  const text =
+    format === 'ndjson' ? `group_concat(${row}, char(10)) || char(10)` : `group_concat(${row}, ',' || char(10))`;
+  const wanted = [`cast(${text} as blob)`, 'count(*)', ...checks];
   const inner = `select * from (${sql}\n) limit ${String(MOST_ROWS + 1)}`;
   return `with q(${names.join()}) as (${inner}) select ${wanted.join()} from q`;
 }

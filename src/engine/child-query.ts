@@ -69,10 +69,10 @@ export class RunningQuery {
 
   next(): Chunk {
     try {
-      const text = this.#nextText();
+      const bytes = this.#nextBytes();
       const isLast = this.#ahead.done === true || this.truncated;
       if (isLast) this.close();
-      return { bytes: Buffer.from(text, this.#writer.encoding), isLast };
+      return { bytes, isLast };
     } catch (error) {
       this.close();
       throw this.#failure(error, 'run');
@@ -87,7 +87,7 @@ export class RunningQuery {
     this.#connection.release();
   }
 
-  #nextText(): string {
+  #nextBytes(): Buffer {
     const most = this.#message.maxRows ?? Infinity;
     const writer = this.#writer;
     const isFirst = this.rows === 0;
@@ -106,18 +106,18 @@ export class RunningQuery {
       this.rows += 1;
       this.#ahead = this.#rows.next();
     }
-    return text;
+    return Buffer.from(text, writer.encoding);
   }
 
   /** The whole answer, made anew by SQLite; undefined when that cannot be. */
-  #pack(mostRows: number): string | undefined {
+  #pack(mostRows: number): Buffer | undefined {
     const { format, bigints } = this.#message;
     const packed = this.#prepared.packed(format, bigints)?.run(this.#values);
     if (packed === undefined || packed.rows > mostRows) return undefined;
     this.isPacked = true;
     this.rows = packed.rows;
     this.#ahead = { done: true, value: undefined };
-    return packed.text;
+    return packed.bytes;
   }
 
   #prepare(): ReturnType<Connection['prepare']> {

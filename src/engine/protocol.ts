@@ -90,37 +90,60 @@ export class FrameWriter {
 
 export type OnFrame = (type: number, call: number, payload: Buffer) => void;
 
-/** Cuts what the socket delivers into frames. A payload is a view of the received bytes, not a copy. */
+interface OpenFrame {
+  readonly type: number;
+  readonly call: number;
+  readonly payload: Buffer;
+  filled: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Cuts what the socket delivers into frames. A payload is a view of the received bytes, or a copy of its own when it came in several pieces. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  #wanted = 4;
+  /** Less than a header. */
+  #kept = NOTHING;
+  #open: OpenFrame | undefined;
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
   push(received: Buffer): void {
-    this.#kept.push(received);
-    this.#keptBytes += received.length;
-    if (this.#keptBytes < this.#wanted) return;
-    const bytes = this.#kept.length === 1 ? received : Buffer.concat(this.#kept, this.#keptBytes);
-    const rest = this.#deliver(bytes);
-    this.#kept = rest.length === 0 ? [] : [rest];
-    this.#keptBytes = rest.length;
+    let bytes = received;
+    if (this.#open !== undefined) bytes = this.#fill(this.#open, received);
+    else if (this.#kept.length > 0) bytes = Buffer.concat([this.#kept, received]);
+    this.#deliver(bytes);
   }
 
-  #deliver(bytes: Buffer): Buffer {
+  /** What is left behind the frame's end. */
+  #fill(open: OpenFrame, received: Buffer): Buffer {
+    const { type, call, payload } = open;
+    const taken = received.copy(payload, open.filled);
+    open.filled += taken;
+    if (open.filled < payload.length) return NOTHING;
+    this.#open = undefined;
+    this.#onFrame(type, call, payload);
+    return received.subarray(taken);
+  }
+
+  #deliver(bytes: Buffer): void {
     let at = 0;
     while (bytes.length - at >= HEADER_BYTES) {
       const end = at + 4 + bytes.readUInt32BE(at);
-      if (end > bytes.length) break;
-      this.#onFrame(bytes.readUInt8(at + 4), bytes.readUInt32BE(at + 5), bytes.subarray(at + HEADER_BYTES, end));
+      const type = bytes.readUInt8(at + 4);
+      const call = bytes.readUInt32BE(at + 5);
+      if (end > bytes.length) {
+        const payload = Buffer.allocUnsafe(end - at - HEADER_BYTES);
+        this.#open = { type, call, payload, filled: bytes.copy(payload, 0, at + HEADER_BYTES) };
+        at = bytes.length;
+        break;
+      }
+      this.#onFrame(type, call, bytes.subarray(at + HEADER_BYTES, end));
       at = end;
     }
-    const rest = bytes.subarray(at);
-    this.#wanted = rest.length >= 4 ? rest.readUInt32BE(0) + 4 : HEADER_BYTES;
-    return rest;
+    // Copied: a few bytes must not hold on to all that was received with them.
+    this.#kept = at === bytes.length ? NOTHING : Buffer.from(bytes.subarray(at));
   }
 }
