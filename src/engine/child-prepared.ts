@@ -11,6 +11,8 @@ import { type Bigints, createRowWriter, type RowWriter } from './row-format.ts';
 export class PreparedQuery {
   readonly statement: SqliteStatement;
   readonly parsed: SqlStatement;
+  /** Its last answer was long enough for being packed: the next one may be at once. */
+  isOftenLong = false;
   columns: readonly string[] = [];
   columnsJson = Buffer.from('[]');
   readonly #db: Sqlite;

@@ -92,13 +92,14 @@ export class RunningQuery {
     const writer = this.#writer;
     const isFirst = this.rows === 0;
     const enough = isFirst ? FIRST_CHUNK_CHARACTERS : CHUNK_CHARACTERS;
+    const packFrom = this.#prepared.isOftenLong ? 0 : PACK_FROM_ROWS;
     let text = isFirst ? writer.head : '';
     while (this.#ahead.done !== true && text.length < enough) {
       if (this.rows >= most) {
         this.truncated = true;
         break;
       }
-      if (this.rows === PACK_FROM_ROWS) {
+      if (this.rows === packFrom) {
         const packed = this.#pack(most);
         if (packed !== undefined) return packed;
       }
@@ -113,6 +114,7 @@ export class RunningQuery {
   #pack(mostRows: number): Buffer | undefined {
     const { format, bigints } = this.#message;
     const packed = this.#prepared.packed(format, bigints)?.run(this.#values);
+    this.#prepared.isOftenLong = packed !== undefined && packed.rows > PACK_FROM_ROWS;
     if (packed === undefined || packed.rows > mostRows) return undefined;
     this.isPacked = true;
     this.rows = packed.rows;
