@@ -21,8 +21,10 @@ export const ERRORS = {
   SQL_NOT_A_SELECT: 'input',
   SQL_REFUSED: 'input',
   SQL_FAILED: 'input',
+  SQL_TOO_LARGE: 'large',
   // engine
   ENGINE_DEADLINE: 'late',
+  ENGINE_MEMORY: 'large',
   ENGINE_CANCELLED: 'late',
   ENGINE_POOL_FULL: 'busy',
   SEGMENT_QUEUE_FULL: 'crowded',

@@ -13,6 +13,8 @@ export interface DataPaths {
   readonly cacheDir: string;
   /** For half-made files; emptied at start. */
   readonly tmpDir: string;
+  /** For what SQLite does not want in memory; emptied when the engine starts. */
+  readonly scratchDir: string;
   readonly temporary: (segment: string, label: string) => string;
   /** What nobody asks for, or what another node has superseded: kept for a person to look at. */
   readonly lost: (segment: string, label: string) => string;
@@ -34,6 +36,7 @@ export function dataPaths(root: string): DataPaths {
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
     tmpDir,
+    scratchDir: join(root, 'scratch'),
     temporary: (segment, label) => join(tmpDir, `${segment}.${label}.sqlite`),
     lost: (segment, label) => join(lostDir, `${segment}.${label}.sqlite`),
     lostDir,
