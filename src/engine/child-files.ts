@@ -1,10 +1,12 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { TroughError } from '../errors.ts';
+import { type ErrorCode, TroughError } from '../errors.ts';
 import { openDatabase, type OpenOptions, sqlError, type Sqlite } from './child-database.ts';
 import { RequestRunner } from './child-transaction.ts';
 
 const BUSY_MS = 2_000;
+/** The only statement is our own: what SQLite has against it is the fault of the file. */
+const NOT_CHECKABLE: ReadonlySet<ErrorCode> = new Set(['SQL_INVALID', 'SQL_FAILED', 'SQL_REFUSED']);
 
 /** SCHEMA_INVALID when the script does not run on an empty database; `constraint` in the context when it is its data that fails. */
 export function checkSchema(sql: string): void {
@@ -54,7 +56,13 @@ export function verify(file: string): void {
   if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file });
   // What lies beside it is part of it when a crash has left it there.
   const isFrozen = !['-wal', '-journal'].some((suffix) => existsSync(file + suffix));
-  withDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen }, quickCheck);
+  try {
+    withDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen }, quickCheck);
+  } catch (thrown) {
+    const error = TroughError.from(thrown);
+    if (!NOT_CHECKABLE.has(error.code)) throw error;
+    throw new TroughError('SEGMENT_DAMAGED', `it cannot be checked: ${error.message}`, error.context, error);
+  }
 }
 
 /** Makes a fresh copy a plain file without WAL, checked and synced. */
