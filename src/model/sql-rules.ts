@@ -1,4 +1,5 @@
 import { TroughError } from '../errors.ts';
+import { withoutParentheses } from './sql-parentheses.ts';
 import { SqlScanner } from './sql-scanner.ts';
 import { splitScript, type SqlStatement } from './sql-script.ts';
 
@@ -57,12 +58,14 @@ const REFUSED_IN_SCRIPT: Readonly<Record<string, string>> = {
 };
 
 /**
- * The single statement of a query. SQL_NOT_A_SELECT when it is not one, or none that only reads; SQL_REFUSED for a `pragma_` table
- * function outside the list and for `fts3_tokenizer`. PRAGMA must be stopped here: SQLite runs some of them while it prepares them.
+ * The single statement of a query, without parentheses around all of it. SQL_NOT_A_SELECT when it is not one, or none that only reads;
+ * SQL_REFUSED for a `pragma_` table function outside the list and for `fts3_tokenizer`. PRAGMA must be stopped here: SQLite runs some of
+ * them while it prepares them.
  */
 export function parseQuery(sql: string): SqlStatement {
   refuseNul(sql);
-  const [statement, ...more] = splitScript(sql);
+  const [wrapped, ...more] = splitScript(sql);
+  const statement = wrapped && { ...wrapped, text: withoutParentheses(wrapped.text) };
   if (statement === undefined || more.length > 0 || !mayRead(statement)) {
     throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
   }
