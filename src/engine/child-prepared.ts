@@ -22,7 +22,7 @@ export class PreparedQuery {
 
   constructor(db: Sqlite, sql: string) {
     this.parsed = parseQuery(sql);
-    const statement = db.prepare<unknown[], never>(sql);
+    const statement = db.prepare<unknown[], never>(this.parsed.text);
     if (!statement.reader || !statement.readonly) throw new TroughError('SQL_NOT_A_SELECT', NOT_ONE_SELECT);
     this.#db = db;
     this.statement = statement.raw();
