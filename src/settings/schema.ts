@@ -106,6 +106,7 @@ export const SETTINGS = {
   }),
   queryDeadlineMs: duration(60_000, 'a query that asks for no deadline is ended after this'),
   queryDeadlineLimitMs: duration(3_600_000, 'longest deadline that a query may ask for'),
+  slowQueryMs: duration(1_000, 'a query that takes longer is logged and listed; 0ms: only those that were killed', 0),
   writeDeadlineMs: duration(60_000, 'a write that has not begun by then is refused, one that runs longer is ended'),
   rebuildAfterMs: duration(300_000, 'a node silent for this long has its copies rebuilt on others', 10_000),
   promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
