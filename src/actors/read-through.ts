@@ -1,7 +1,7 @@
 import { type ColdStore } from '../cold/cold-store.ts';
 import { type Disk } from '../disk/disk.ts';
 import { type Engine } from '../engine/engine.ts';
-import { type LocalCopy } from '../messages/local-files.ts';
+import { type CopyFiles, type LocalCopy } from '../messages/local-files.ts';
 import { type DataPaths } from '../model/paths.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 import { type Clock } from '../runtime/clock.ts';
@@ -26,7 +26,7 @@ interface Cached extends LocalCopy {
 }
 
 /** Files fetched from cold storage because somebody asked for them here: bounded, least recently used goes first, empty after a restart. */
-export class ReadThrough {
+export class ReadThrough implements CopyFiles {
   readonly #deps: ReadThroughDeps;
   readonly #tasks = new KeyedTasks({ parallel: 4, waiting: 1_000 });
   readonly #files = new Map<SegmentId, Cached>();
@@ -40,6 +40,11 @@ export class ReadThrough {
   /** The file of a version at least `minVersion`. COLD_MISSING when cold storage does not have the segment. */
   async ensure(id: SegmentId, minVersion: number, signal: AbortSignal): Promise<LocalCopy> {
     return this.#fresh(id, minVersion) ?? (await this.#tasks.run(id, () => this.#fetch(id, minVersion, signal)));
+  }
+
+  /** The file that is here now, however old; looking does not count as use. */
+  copy(id: SegmentId): LocalCopy | undefined {
+    return this.#files.get(id);
   }
 
   async drop(id: SegmentId): Promise<void> {

@@ -9,6 +9,7 @@ import { addManageVerbs } from './verbs/manage.ts';
 import { addQueryVerb } from './verbs/query.ts';
 import { addSchemaVerb } from './verbs/schema.ts';
 import { addSegmentsVerb } from './verbs/segments.ts';
+import { addStatsVerb } from './verbs/stats.ts';
 import { addStatusVerb } from './verbs/status.ts';
 import { addWriteVerb } from './verbs/write.ts';
 
@@ -52,6 +53,7 @@ export function buildProgram(
   addSegmentsVerb(program, verbs);
   addSchemaVerb(program, verbs);
   addStatusVerb(program, verbs);
+  addStatsVerb(program, verbs);
   addImportVerb(program, verbs);
   return program;
 }

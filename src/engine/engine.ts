@@ -98,12 +98,20 @@ export interface LocalDatabase extends AsyncDisposable {
   all(sql: string, params?: SqlParams): Promise<readonly (readonly SqlValue[])[]>;
 }
 
-export interface EngineStats {
+/** Queries that have not ended: given to a process, and not yet given to one. */
+export interface QueryLoad {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+export interface EngineStats extends QueryLoad {
   readonly children: number;
   readonly openConnections: number;
   readonly queries: number;
   readonly failures: number;
   readonly kills: number;
+  /** The same, by a word for each reason: `deadline`, `cancelled`, `unwanted`, `long` (it made way for others), `broken`. */
+  readonly killsByReason: Readonly<Record<string, number>>;
   readonly restarts: number;
 }
 
@@ -121,4 +129,6 @@ export interface Engine extends AsyncDisposable {
   /** SEGMENT_DAMAGED when the file is not a sound SQLite database. */
   verify(file: string, signal?: AbortSignal): Promise<void>;
   stats(): EngineStats;
+  /** Of one segment, now. */
+  load(segment: string): QueryLoad;
 }

@@ -1,4 +1,5 @@
 import { type Log } from '../log.ts';
+import { type QueryReports } from '../messages/query-reports.ts';
 import { type Read, type ReadAnswer } from '../messages/reading.ts';
 import { sendRows, type Dressing } from './answer-stream.ts';
 import { type Exchange, type HttpHandler } from './exchange.ts';
@@ -6,18 +7,20 @@ import { reportFailure } from './failures.ts';
 import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
 import { decodeUtf8 } from './utf8.ts';
 import { queryRoute } from './v1-query.ts';
+import { reportHandlers } from './v1-reports.ts';
 import { V1Router } from './v1-router.ts';
 
 export interface ReadRoutesOptions {
   readonly read: Read;
+  readonly reports: QueryReports;
   readonly log: Log;
 }
 
 const LIST: Dressing = { type: 'application/json', before: '[', after: () => ']\n', compress: false };
 
-/** The read port: the original's face on every path, and `/v1/segments/ID/query`. */
+/** The read port: the original's face on every path, and what `/v1` has of queries. */
 export function readRoutes(options: ReadRoutesOptions): HttpHandler {
-  const v1 = new V1Router('read', { query: queryRoute(options) }, options.log);
+  const v1 = new V1Router('read', { query: queryRoute(options), ...reportHandlers(options.reports) }, options.log);
   return (exchange) => {
     if (exchange.path.startsWith('/v1/') && !namesSegment(exchange)) return v1.handle(exchange);
     exchange.route = 'read';
@@ -41,7 +44,10 @@ async function legacyRead(exchange: Exchange, { read, log }: ReadRoutesOptions):
   }
 }
 
-/** The way of nearly every answer. Legacy rows are ASCII: as one string, head and body leave in one write. */
+/**
+ * The way of nearly every answer. Legacy rows are ASCII: as one string, head and body leave in one write, and the string costs the garbage
+ * collector less than another buffer would (many buffers beside a small heap are collected by full collections).
+ */
 function sendList(exchange: Exchange, answer: ReadAnswer, rows: Uint8Array): void {
   const { response } = exchange;
   if (response.destroyed) return;

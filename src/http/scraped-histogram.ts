@@ -10,7 +10,7 @@ interface Sample {
 }
 
 /**
- * A histogram whose values are kept elsewhere and read at each scrape. prom-client's own takes microseconds for each value with a label; here
+ * A histogram whose values are kept elsewhere and read at each scrape. prom-client's own takes some 0.3 µs for each value with a label; here
  * that is an addition.
  */
 export class ScrapedHistogram {

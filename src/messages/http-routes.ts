@@ -18,6 +18,7 @@ import {
   WriteBody,
   WriteReply,
 } from './http-api.ts';
+import { SegmentStatsAnswer, SlowQueriesAnswer, StatsParameters } from './query-reports.ts';
 
 /** Which port serves it; `manager` is both managers, `every` is all ports. */
 export type V1Port = 'read' | 'write' | 'manager' | 'every';
@@ -51,6 +52,21 @@ export const V1_ROUTES = {
     body: QueryBody,
     answer: QueryAnswer,
     alsoAs: ['application/x-ndjson', 'text/csv'],
+  },
+  segmentStats: {
+    port: 'read',
+    method: 'GET',
+    path: '/v1/segments/{segment}/stats',
+    summary: 'What the queries of one segment took and gave on the node that answers.',
+    parameters: StatsParameters,
+    answer: SegmentStatsAnswer,
+  },
+  slowQueries: {
+    port: 'read',
+    method: 'GET',
+    path: '/v1/queries/slow',
+    summary: 'The slow queries of the node that answers, and those that were killed.',
+    answer: SlowQueriesAnswer,
   },
   write: {
     port: 'write',

@@ -20,6 +20,7 @@ import { LocalParts } from './local-parts.ts';
 import { type NodeContext } from './node-context.ts';
 import { PlacementView } from './placement-view.ts';
 import { type Ports, type PortsDeps } from './ports.ts';
+import { showQueryMetrics } from './query-metrics.ts';
 
 export interface MembershipDeps extends Ports, PortsDeps {
   readonly session: string;
@@ -75,6 +76,7 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
   await deps.disk.emptyDirectory(context.paths.tmpDir);
   await deps.disk.emptyDirectory(context.paths.cacheDir);
   showGauges(context);
+  showQueryMetrics(context);
   followDocuments(context, directory);
   const beating = beatAndListen(context, heartbeat);
   await orAbort(news.current, deps.signal);
@@ -218,7 +220,7 @@ function vitals({ inventory, copier, writer }: LocalParts, cores: number): Vital
   };
 }
 
-function showGauges({ metrics, parts, engine, view }: NodeContext): void {
+function showGauges({ metrics, parts, view }: NodeContext): void {
   metrics.gauge('trough_copies', 'Verified copies on this node.', () => parts.inventory?.count ?? 0);
   metrics.gauge('trough_copies_pending', 'Copies that this node still has to fetch.', () => parts.copier?.pending ?? 0);
   metrics.gauge(
@@ -237,7 +239,6 @@ function showGauges({ metrics, parts, engine, view }: NodeContext): void {
     'Nodes that this one hears.',
     () => view.nodes().filter(({ state }) => state === 'alive').length,
   );
-  metrics.gauges('trough_engine', 'Figures of the query engine.', 'figure', () => ({ ...engine.stats() }));
 }
 
 async function announce(context: NodeContext, urls: Urls, news: News): Promise<void> {

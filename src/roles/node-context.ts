@@ -1,3 +1,4 @@
+import { type QueryObserver } from '../actors/queries/query-observer.ts';
 import { type Bus } from '../bus/bus.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
 import { type Disk } from '../disk/disk.ts';
@@ -33,6 +34,8 @@ export interface NodeContext {
   readonly subjects: Subjects;
   readonly metrics: HttpMetrics;
   readonly ports: HttpPorts;
+  /** Every query that ended on this node. */
+  readonly queries: QueryObserver;
   readonly view: ClusterView;
   readonly placement: PlacementView;
   /** The largest number of copies that any segment is to have. */

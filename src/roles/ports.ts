@@ -1,3 +1,4 @@
+import { type QueryObserver } from '../actors/queries/query-observer.ts';
 import { type Bus } from '../bus/bus.ts';
 import { NatsBus } from '../bus/nats-bus.ts';
 import { connectNats } from '../bus/nats-connection.ts';
@@ -38,13 +39,14 @@ export interface PortsDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly supervisor: Supervisor;
+  readonly queries: QueryObserver;
   /** Ends the wait for servers that cannot be reached. */
   readonly signal: AbortSignal;
 }
 
 /** The drivers that the settings ask for; the only place that knows them. Each is in the stop order when it is open. */
 export async function openPorts(deps: PortsDeps): Promise<Ports> {
-  const { settings, host, log, supervisor, signal } = deps;
+  const { settings, host, log, supervisor, queries, signal } = deps;
   const servers = settings.nats.length > 0 ? settings.nats : [await startOwnNats(deps)];
   const link = await connectNats({ servers, name: `trough ${settings.node}`, log, signal });
   supervisor.adopt('NATS connection', () => link[Symbol.asyncDispose]());
@@ -67,6 +69,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     openFiles: settings.openFiles,
     mostQueued: settings.maxConcurrentQueries,
     graceMs: settings.stopGraceMs / 10,
+    onQuery: queries.add,
   });
   supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
   return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };

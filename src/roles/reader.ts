@@ -1,3 +1,4 @@
+import { SegmentReports } from '../actors/queries/segment-reports.ts';
 import { QueryRouter } from '../actors/query-router.ts';
 import { ReadThrough } from '../actors/read-through.ts';
 import { type BusAnswer } from '../bus/bus.ts';
@@ -48,7 +49,16 @@ export function startReader(context: NodeContext): { url: string } {
   );
   const read: Read = (request, signal) => ask(actor, (reply) => ({ kind: 'read', request, signal, reply }));
   bindReads(context, read);
-  return ports.serve('reader', { handler: readRoutes({ read, log }), ready: () => notReachable(context) });
+  const reports = new SegmentReports({
+    ...context,
+    node: self.node,
+    load: (segment) => engine.load(segment),
+    hot: parts,
+    copies: parts,
+    fetched,
+    read,
+  });
+  return ports.serve('reader', { handler: readRoutes({ read, reports, log }), ready: () => notReachable(context) });
 }
 
 /** The nodes that may have copies: those that serve the slot first, then those that are to have it. */

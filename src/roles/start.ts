@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { QueryObserver } from '../actors/queries/query-observer.ts';
 import { TroughError } from '../errors.ts';
 import { HttpMetrics } from '../http/metrics.ts';
 import { createLog } from '../log.ts';
@@ -52,7 +53,11 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
   try {
     const lock = await lockDirectory(settings.data, { clock, log, what: 'data directory' });
     supervisor.adopt('data directory lock', () => lock[Symbol.asyncDispose]());
-    const base = { settings, host, log, clock, random, supervisor, session: randomUUID(), signal };
+    const queries = new QueryObserver({ clock, log, slowMs: settings.slowQueryMs });
+    supervisor.adopt('query observer', () => {
+      queries[Symbol.dispose]();
+    });
+    const base = { settings, host, log, clock, random, supervisor, queries, session: randomUUID(), signal };
     const metrics = new HttpMetrics({ ofProcess: true });
     const ports = await HttpPorts.open({ settings, log, metrics, supervisor });
     const drivers = await openPorts(base);

@@ -4,6 +4,7 @@ import {
   type EngineQuery,
   type EngineStats,
   type LocalDatabase,
+  type QueryLoad,
   type WriterOpen,
   type WriteSession,
 } from '../../src/engine/engine.ts';
@@ -75,7 +76,12 @@ export class FakeEngine implements Engine {
   }
 
   stats(): EngineStats {
-    return { children: 1, openConnections: 0, queries: this.queries.length, failures: 0, kills: 0, restarts: 0 };
+    const counts = { queries: this.queries.length, failures: 0, kills: 0, killsByReason: {}, restarts: 0 };
+    return { ...counts, ...this.load(), children: 1, openConnections: 0 };
+  }
+
+  load(): QueryLoad {
+    return { running: 0, waiting: 0 };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

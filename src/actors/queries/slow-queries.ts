@@ -38,8 +38,12 @@ export class SlowQueries implements Disposable {
     this.#deps = deps;
   }
 
+  get slowMs(): number {
+    return this.#deps.slowMs;
+  }
+
   isSlow({ totalMs, error }: QueryRecord): boolean {
-    const { slowMs } = this.#deps;
+    const { slowMs } = this;
     return (slowMs > 0 && totalMs >= slowMs) || (error !== undefined && KILLED.has(error));
   }
 
@@ -55,7 +59,7 @@ export class SlowQueries implements Disposable {
 
   report(): Omit<SlowQueriesAnswer, 'node'> {
     this.#dropOld();
-    return { slowMs: this.#deps.slowMs, recent: this.#recent.toReversed(), slowest: [...this.#slowest] };
+    return { slowMs: this.slowMs, recent: this.#recent.toReversed(), slowest: [...this.#slowest] };
   }
 
   /** Says what was left out of the log so far. */

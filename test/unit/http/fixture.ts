@@ -7,6 +7,7 @@ import { type HttpHandler } from '../../../src/http/exchange.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../../src/http/http-server.ts';
 import { HttpMetrics } from '../../../src/http/metrics.ts';
 import { type Control } from '../../../src/messages/control.ts';
+import { type QueryReports } from '../../../src/messages/query-reports.ts';
 import { type ReadAnswer } from '../../../src/messages/reading.ts';
 
 export const log = silentLog;
@@ -123,5 +124,16 @@ export function fakeControl(verbs: Partial<Control>): Control {
     segment: notExpected,
     status: notExpected,
     ...verbs,
+  };
+}
+
+/** Reports of which only the given ones answer. */
+export function fakeReports(given: Partial<QueryReports> = {}): QueryReports {
+  return {
+    segment: notExpected,
+    slow: () => {
+      throw new TroughError('INTERNAL', 'this call was not expected');
+    },
+    ...given,
   };
 }

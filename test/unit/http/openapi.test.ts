@@ -5,7 +5,7 @@ import { managerRoutes } from '../../../src/http/manager-routes.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { writeRoutes } from '../../../src/http/write-routes.ts';
 import { V1_ROUTES, type V1Route } from '../../../src/messages/http-routes.ts';
-import { ask, fakeControl, log, serve } from './fixture.ts';
+import { ask, fakeControl, fakeReports, log, serve } from './fixture.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -20,6 +20,9 @@ interface Document {
 }
 
 const refuse = (): Promise<never> => Promise.reject(new TroughError('STOPPING', 'reached'));
+const refuseNow = (): never => {
+  throw new TroughError('STOPPING', 'reached');
+};
 const verbs = {
   provision: refuse,
   promote: refuse,
@@ -30,7 +33,7 @@ const verbs = {
   status: refuse,
 };
 const PORTS: Readonly<Record<string, HttpHandler>> = {
-  read: readRoutes({ read: refuse, log }),
+  read: readRoutes({ read: refuse, reports: fakeReports({ segment: refuse, slow: refuseNow }), log }),
   write: writeRoutes({ write: refuse, node: 'n1', log }),
   manager: managerRoutes({ control: fakeControl(verbs), log }),
 };
