@@ -8,6 +8,8 @@ import { findNode } from '../bin/node.mjs';
 import { ensureBuild, ensureDependencies, ensureNatsServer, root, SetUpError } from './set-up.mjs';
 
 const VITEST = 'node_modules/vitest/vitest.mjs';
+/** A benchmark that takes its time: it runs only when it is named. */
+const SOAK = 'soak';
 
 const verbs = {
   start: async (node, args) => {
@@ -55,7 +57,7 @@ async function bench(node, names, env) {
     .map((name) => name.slice(0, -'.ts'.length));
   const unknown = names.find((name) => !there.includes(name));
   if (unknown !== undefined) throw new SetUpError(`no benchmark named ${unknown}; there are: ${there.join(', ')}`);
-  for (const name of names.length > 0 ? names : there) {
+  for (const name of names.length > 0 ? names : there.filter((known) => known !== SOAK)) {
     const end = await run(node, [`bench/${name}.ts`], { env });
     if (end.code !== 0) return end;
   }

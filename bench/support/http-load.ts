@@ -1,10 +1,15 @@
 import { connect, type Socket } from 'node:net';
+import { AnswerReader } from './answer-reader.ts';
 
 export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Answers other than 200, and connections that broke. */
   readonly failed: number;
+  /** The first bytes of the first answer that failed. */
+  readonly firstFailure: string | undefined;
 }
 
 export interface LoadPlan {
@@ -19,7 +24,7 @@ export interface LoadPlan {
 
 /**
  * A closed loop of keep-alive connections, each with one request on its way, on bare sockets: a full HTTP client would be measured with the
- * server. Every answer must have a Content-Length; anything but 200 counts as failed.
+ * server. A server that stalls is not asked meanwhile, so latencies are those of a full queue. A connection that breaks is made again.
  */
 export async function httpLoad(plan: LoadPlan): Promise<LoadResult> {
   const { hostname, port } = new URL(plan.url);
@@ -27,17 +32,32 @@ export async function httpLoad(plan: LoadPlan): Promise<LoadResult> {
   const startAt = performance.now() + plan.warmUpSeconds * 1_000;
   const endAt = startAt + plan.seconds * 1_000;
   let failed = 0;
-  const note = (sentAt: number, now: number, ok: boolean): void => {
+  let firstFailure: string | undefined;
+  const note: Note = (sentAt, failure) => {
+    const now = performance.now();
     if (now < startAt || now >= endAt) return;
-    if (ok) latencies.push(now - sentAt);
-    else failed += 1;
+    if (failure === undefined) {
+      latencies.push(now - sentAt);
+      return;
+    }
+    failed += 1;
+    firstFailure ??= failure;
   };
-  const next = (): Buffer | undefined => (performance.now() < endAt ? plan.request() : undefined);
-  await Promise.all(Array.from({ length: plan.connections }, () => loop(connect(Number(port), hostname), next, note)));
+  const one = async (): Promise<void> => {
+    while (performance.now() < endAt) await converse(connect(Number(port), hostname), plan.request, endAt, note);
+  };
+  await Promise.all(Array.from({ length: plan.connections }, one));
   latencies.sort((a, b) => a - b);
   const at = (share: number): number =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN;
-  return { perSecond: latencies.length / plan.seconds, p50Ms: at(0.5), p99Ms: at(0.99), failed };
+  return {
+    perSecond: latencies.length / plan.seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: at(1),
+    failed,
+    firstFailure,
+  };
 }
 
 export function post(path: string, body: string, type = 'application/sql'): Buffer {
@@ -50,46 +70,36 @@ export function post(path: string, body: string, type = 'application/sql'): Buff
   ]);
 }
 
-function loop(
-  socket: Socket,
-  next: () => Buffer | undefined,
-  note: (sentAt: number, now: number, ok: boolean) => void,
-): Promise<void> {
+type Note = (sentAt: number, failure: string | undefined) => void;
+
+/** One connection until `endAt` or until it breaks. */
+function converse(socket: Socket, request: () => Buffer, endAt: number, note: Note): Promise<void> {
   socket.setNoDelay(true);
-  let sentAt = 0;
-  let received: Buffer = Buffer.alloc(0);
+  const reader = new AnswerReader();
+  let sentAt = performance.now();
+  let broken: Error | undefined;
   const send = (): void => {
-    const request = next();
-    if (request === undefined) {
-      socket.destroy();
-      return;
-    }
     sentAt = performance.now();
-    socket.write(request);
+    if (sentAt < endAt) socket.write(request());
+    else socket.destroy();
   };
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
+    // An answer that never comes must not hold the others up for longer than the time they had.
+    const timer = setTimeout(() => socket.destroy(new Error('no answer')), Math.max(0, endAt - sentAt) + 10_000);
     socket.on('connect', send);
-    socket.on('error', reject);
+    socket.on('error', (error) => {
+      broken = error;
+    });
     socket.on('close', () => {
-      resolve();
+      clearTimeout(timer);
+      if (broken !== undefined || performance.now() < endAt) note(sentAt, broken?.message ?? 'the connection ended');
+      // Not at once: a port that refuses would be asked without a pause.
+      setTimeout(resolve, broken === undefined ? 0 : 10);
     });
     socket.on('data', (part: Buffer) => {
-      received = received.length === 0 ? part : Buffer.concat([received, part]);
-      const length = answerLength(received);
-      if (length === undefined || received.length < length) return;
-      note(sentAt, performance.now(), received.toString('latin1', 9, 12) === '200');
-      received = Buffer.alloc(0);
+      if (!reader.take(part)) return;
+      note(sentAt, reader.ok ? undefined : reader.beginning);
       send();
     });
   });
-}
-
-/** Head and body together; undefined while the head is not complete. */
-function answerLength(received: Buffer): number | undefined {
-  const end = received.indexOf('\r\n\r\n');
-  if (end === -1) return undefined;
-  const head = received.toString('latin1', 0, end);
-  const match = /content-length: (\d+)/i.exec(head);
-  if (match === null) throw new Error(`an answer without a length: ${head}`);
-  return end + 4 + Number(match[1]);
 }

@@ -141,14 +141,18 @@ describe('other verbs', () => {
     expect(stderr).toContain('start|test|e2e|bench|check|build|format');
   });
 
-  it('runs the benchmarks that are named, all of them without a name, and stops at one that fails', async () => {
+  it('runs the benchmarks that are named, all but the soak without a name, and stops at one that fails', async () => {
     await using tree = await project();
     await tree.write('bench/one.ts', 'console.log("one");');
+    await tree.write('bench/soak.ts', 'console.log("soak");');
     await tree.write('bench/two.ts', 'console.log("two"); process.exitCode = 4;');
     await tree.write('bench/zwei.ts', 'console.log("zwei");');
     expect((await tree.run('bench', 'one')).stdout).toBe('one\n');
+    expect((await tree.run('bench', 'soak')).stdout).toBe('soak\n');
     expect(await tree.run('bench')).toMatchObject({ code: 4, stdout: 'one\ntwo\n' });
-    expect((await tree.run('bench', 'three')).stderr).toContain('no benchmark named three; there are: one, two, zwei');
+    expect((await tree.run('bench', 'three')).stderr).toContain(
+      'no benchmark named three; there are: one, soak, two, zwei',
+    );
   });
 
   it('runs every check although one fails, and fails', async () => {

@@ -1,0 +1,74 @@
+import { pointRead, segmentAt } from '../support/dataset.ts';
+import { DeathWatch, LOOK_EVERY_MS } from '../support/death-watch.ts';
+import { httpLoad, type LoadResult, post } from '../support/http-load.ts';
+import { below } from '../support/random.ts';
+import { median } from '../support/samples.ts';
+import { type Line, readUrl, type Record, type Stage } from '../support/stage.ts';
+
+const ENDLESS = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) n from c';
+const CONNECTIONS = 64;
+const DEADLINE_MS = 1_000;
+
+/** Point reads over all segments of the stage while so many queries without end are in flight, each sent again when its deadline has ended it. */
+export const endlessLines: readonly Line[] = [1, 4].map((inFlight) => ({
+  name: `endless-${String(inFlight)}`,
+  run: (stage, record) => beside(stage, inFlight, record),
+}));
+
+async function beside(stage: Stage, inFlight: number, record: Record): Promise<void> {
+  const quiet = await load(stage);
+  if (quiet.failed > 0) throw new Error(`${String(quiet.failed)} requests failed: ${quiet.firstFailure ?? ''}`);
+  const deaths = new DeathWatch(stage.node.pid);
+  await deaths.start();
+  const stop = new AbortController();
+  const endless = Array.from({ length: inFlight }, () => askAgainAndAgain(stage, stop.signal));
+  const busy = await load(stage);
+  stop.abort();
+  const ends = (await Promise.all(endless)).flat();
+  const died = deaths.stop();
+  if (ends.length === 0) throw new Error('no endless query reached its deadline: BENCH_SECONDS is too small');
+  record('answers/s without', 'trough', quiet.perSecond);
+  record('answers/s', 'trough', busy.perSecond);
+  record('rate left, %', 'trough', (100 * busy.perSecond) / quiet.perSecond);
+  record('p99 ms without', 'trough', quiet.p99Ms);
+  record('p99 ms', 'trough', busy.p99Ms);
+  record('failed', 'trough', busy.failed);
+  record(
+    'answer after deadline, ms',
+    'trough',
+    median(ends.map(({ answeredAt, deadlineAt }) => answeredAt - deadlineAt)),
+  );
+  // With several in flight it cannot be told which death belongs to which query.
+  if (inFlight > 1) return;
+  const late = ends.map(({ deadlineAt }) => (died.find((at) => at >= deadlineAt - LOOK_EVERY_MS) ?? NaN) - deadlineAt);
+  if (late.every(Number.isNaN)) throw new Error('no process died of the endless query');
+  record('process dead after deadline, ms', 'trough', median(late.filter((ms) => !Number.isNaN(ms))));
+}
+
+function load(stage: Stage): Promise<LoadResult> {
+  // Long enough for some deadlines to pass.
+  const seconds = Math.max(stage.plan.seconds, (2 * DEADLINE_MS) / 1_000);
+  const request = (): Buffer => post(`/?segment=${segmentAt(below(stage.set.count))}`, pointRead());
+  return httpLoad({ url: readUrl(stage), connections: CONNECTIONS, seconds, warmUpSeconds: 0.5, request });
+}
+
+interface End {
+  readonly deadlineAt: number;
+  readonly answeredAt: number;
+}
+
+async function askAgainAndAgain(stage: Stage, stop: AbortSignal): Promise<readonly End[]> {
+  const ends: End[] = [];
+  while (!stop.aborted) {
+    const url = new URL(`/v1/segments/${segmentAt(below(stage.set.count))}/query`, readUrl(stage));
+    const deadlineAt = performance.now() + DEADLINE_MS;
+    const body = JSON.stringify({ sql: ENDLESS, deadlineMs: DEADLINE_MS });
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const text = await answer.text();
+    if (answer.status === 200) throw new Error(`the endless query was answered: ${text}`);
+    // One that found no place is not one that ran to its deadline.
+    if (answer.status === 504) ends.push({ deadlineAt, answeredAt: performance.now() });
+    else await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return ends;
+}
