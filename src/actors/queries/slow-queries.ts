@@ -1,4 +1,5 @@
 import { type QueryRecord } from '../../engine/engine.ts';
+import { type ErrorCode } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type SlowQueriesAnswer, type SlowQuery } from '../../messages/query-reports.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -19,7 +20,7 @@ const SLOWEST_FOR_MS = 3_600_000;
 const MOST_LINES = 20;
 const LINES_IN_MS = 60_000;
 /** It ran until it was killed, or until its process was. */
-const KILLED: ReadonlySet<string> = new Set(['ENGINE_DEADLINE', 'ENGINE_MEMORY', 'ENGINE_CHILD_DIED']);
+const KILLED: ReadonlySet<ErrorCode> = new Set(['ENGINE_DEADLINE', 'ENGINE_MEMORY', 'ENGINE_CHILD_DIED']);
 
 /** The slow queries of this node, and those that were killed: a bounded number to look at, and a line in the log for each as far as that is not flooded. */
 export class SlowQueries implements Disposable {

@@ -141,11 +141,13 @@ test('a query that was killed is logged however quick its end, also when slow on
   const { observer, lines } = observing(0);
   observer.add(record({ totalMs: 50, error: 'ENGINE_DEADLINE', firstMs: undefined }));
   observer.add(record({ totalMs: 50, error: 'ENGINE_CHILD_DIED' }));
+  observer.add(record({ totalMs: 50, error: 'ENGINE_MEMORY' }));
   observer.add(record({ totalMs: 50, error: 'SQL_FAILED' }));
   observer.add(record({ totalMs: 60_000 }));
   expect(slowLines(lines).map(({ outcome, firstMs }) => [outcome, firstMs])).toEqual([
     ['ENGINE_DEADLINE', null],
     ['ENGINE_CHILD_DIED', 3],
+    ['ENGINE_MEMORY', 3],
   ]);
 });
 
