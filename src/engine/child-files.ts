@@ -106,7 +106,7 @@ function runSchema(db: Sqlite, sql: string): void {
     new RequestRunner(db).runAlone(sql);
   } catch (error) {
     const { message, context, code } = sqlError(error, 'run');
-    if (code === 'DISK_FULL' || code === 'INTERNAL') throw error;
+    if (code === 'DISK_FULL' || code === 'ENGINE_MEMORY' || code === 'INTERNAL') throw error;
     throw new TroughError('SCHEMA_INVALID', message, context, error);
   }
 }
