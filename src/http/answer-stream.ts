@@ -4,6 +4,7 @@ import { constants, createGzip, createZstdCompress } from 'node:zlib';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ReadAnswer } from '../messages/reading.ts';
+import { weightOf } from './accept.ts';
 import { type Exchange } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 
@@ -37,6 +38,11 @@ export async function sendRows(exchange: Exchange, answer: ReadAnswer, dressing:
   }
   const parts = (body instanceof Uint8Array ? single(body) : body)[Symbol.asyncIterator]();
   const first = await parts.next();
+  if (exchange.method === 'HEAD') {
+    await parts.return?.();
+    openSink(exchange, answer, dressing).end();
+    return;
+  }
   if (first.done === true) sendWhole(exchange, answer, dressing, new Uint8Array());
   else await stream(exchange, answer, dressing, first.value, parts, log);
 }
@@ -92,13 +98,15 @@ function openSink(exchange: Exchange, answer: ReadAnswer, dressing: Dressing): W
   return packer;
 }
 
+/** zstd only for those who name it: many that take anything do not know it. */
 function encodingFor(exchange: Exchange, dressing: Dressing): 'zstd' | 'gzip' | undefined {
   const accepted = exchange.header('accept-encoding');
   if (!dressing.compress || accepted === undefined) return undefined;
-  const offers = accepted.split(',').map((offer) => offer.trim().toLowerCase());
-  const taken = (name: string): boolean =>
-    offers.some((offer) => offer === name || (offer.startsWith(`${name};`) && !/q=0(\.0*)?$/.test(offer)));
-  return taken('zstd') ? 'zstd' : taken('gzip') ? 'gzip' : undefined;
+  const zstd = weightOf(accepted, 'zstd') ?? 0;
+  const gzip = weightOf(accepted, 'gzip') ?? weightOf(accepted, 'x-gzip') ?? weightOf(accepted, '*') ?? 0;
+  const best = Math.max(zstd, gzip);
+  if (best === 0 || best < (weightOf(accepted, 'identity') ?? 0)) return undefined;
+  return zstd === best ? 'zstd' : 'gzip';
 }
 
 function answerHeaders(answer: ReadAnswer, dressing: Dressing): string[] {

@@ -5,6 +5,7 @@ import { type AnswerFormat, QueryBody, QueryParameters } from '../messages/http-
 import { type Read, type ReadAnswer } from '../messages/reading.ts';
 import { toSqlParams } from '../messages/sql-params.ts';
 import { type RowFormat } from '../model/sql-types.ts';
+import { preferred } from './accept.ts';
 import { type Dressing, sendRows } from './answer-stream.ts';
 import { type Exchange } from './exchange.ts';
 import { jsonBody, parameters } from './json-body.ts';
@@ -37,10 +38,16 @@ export function queryRoute({ read, log }: { readonly read: Read; readonly log: L
   };
 }
 
+const TYPES = [
+  ['json', 'application/json'],
+  ['ndjson', 'application/x-ndjson', 'application/ndjson', 'application/jsonl'],
+  ['csv', 'text/csv'],
+] as const;
+
+/** JSON for whoever wants none of them: an answer in an unloved form tells more than none. */
 function acceptedFormat(exchange: Exchange): AnswerFormat {
-  const accept = exchange.header('accept') ?? '';
-  if (accept.includes('ndjson')) return 'ndjson';
-  return accept.includes('text/csv') ? 'csv' : 'json';
+  const accept = exchange.header('accept');
+  return (accept === undefined ? undefined : preferred(accept, TYPES)) ?? 'json';
 }
 
 function dress(format: AnswerFormat, segment: string, answer: ReadAnswer): Dressing {

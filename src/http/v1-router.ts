@@ -38,6 +38,15 @@ export class V1Router {
   async handle(exchange: Exchange): Promise<void> {
     exchange.route = '/v1';
     try {
+      if (exchange.method === 'OPTIONS') {
+        exchange.send({
+          status: 204,
+          type: 'text/plain',
+          body: '',
+          headers: ['Allow', allowed(this.#onPath(exchange))],
+        });
+        return;
+      }
       const { binding, segment } = this.#find(exchange);
       exchange.route = binding.route.path;
       await binding.handler(exchange, segment as SegmentId);
@@ -47,20 +56,31 @@ export class V1Router {
   }
 
   #find(exchange: Exchange): { binding: Binding; segment: SegmentId | undefined } {
-    const parts = exchange.path.split('/');
     const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
-    const onPath = this.#bindings.filter((binding) => matches(binding.parts, parts));
-    if (onPath.length === 0) throw routeUnknown(exchange, parts);
+    const onPath = this.#onPath(exchange);
     const binding = onPath.find(({ route }) => route.method === method);
     if (binding === undefined) {
-      const allow = onPath.map(({ route }) => (route.method === 'GET' ? 'GET, HEAD' : route.method)).join(', ');
+      const allow = allowed(onPath);
       throw new TroughError('METHOD_NOT_ALLOWED', `${exchange.method} is not for ${exchange.path}; it takes ${allow}`, {
         allow,
       });
     }
     const at = binding.parts.indexOf('{segment}');
-    return { binding, segment: at === -1 ? undefined : parseSegmentId(decodePart(parts[at] ?? '')) };
+    const part = exchange.path.split('/')[at] ?? '';
+    return { binding, segment: at === -1 ? undefined : parseSegmentId(decodePart(part)) };
   }
+
+  /** What the port has on the path of the request; ROUTE_UNKNOWN when there is nothing. */
+  #onPath(exchange: Exchange): readonly Binding[] {
+    const parts = exchange.path.split('/');
+    const onPath = this.#bindings.filter((binding) => matches(binding.parts, parts));
+    if (onPath.length === 0) throw routeUnknown(exchange, parts);
+    return onPath;
+  }
+}
+
+function allowed(bindings: readonly Binding[]): string {
+  return bindings.map(({ route }) => (route.method === 'GET' ? 'GET, HEAD' : route.method)).join(', ');
 }
 
 function matches(template: readonly string[], parts: readonly string[]): boolean {
