@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
-import { TroughError } from '../errors.ts';
+import { type ErrorContext, TroughError } from '../errors.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
 import { SQL_FUNCTIONS, USER_FUNCTION_FAILED } from './sql-functions.ts';
@@ -125,6 +125,7 @@ export function sqlError(thrown: unknown, phase: 'prepare' | 'run'): TroughError
   if (thrown instanceof TroughError) return thrown;
   if (thrown instanceof UserFunctionError) return new TroughError('SQL_FAILED', thrown.message, {}, thrown.cause);
   if (thrown instanceof Database.SqliteError) return fromSqlite(thrown, phase);
+  if (isOutOfMemory(thrown)) return outOfMemory({}, thrown);
   if (thrown instanceof RangeError || thrown instanceof TypeError)
     return new TroughError('SQL_INVALID', thrown.message, {}, thrown);
   return TroughError.from(thrown);
@@ -137,6 +138,14 @@ function fromSqlite(error: InstanceType<typeof Database.SqliteError>, phase: 'pr
     return new TroughError('SEGMENT_DAMAGED', message, context, error);
   if (code.startsWith('SQLITE_CONSTRAINT'))
     return new TroughError('SQL_FAILED', message, { ...context, constraint: true }, error);
+  if (code.startsWith('SQLITE_NOMEM')) return outOfMemory(context, error);
+  if (code === 'SQLITE_TOOBIG' && phase === 'run')
+    return new TroughError(
+      'SQL_TOO_LARGE',
+      'a value is larger than the 512 MiB that SQLite handles here',
+      context,
+      error,
+    );
   if (code === 'SQLITE_FULL') return new TroughError('DISK_FULL', message, context, error);
   if (code.startsWith('SQLITE_BUSY')) return new TroughError('SEGMENT_LEASED', message, context, error);
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CANTOPEN'))
@@ -149,4 +158,20 @@ function fromSqlite(error: InstanceType<typeof Database.SqliteError>, phase: 'pr
     return new TroughError('SQL_REFUSED', message, context, error);
   }
   return new TroughError(phase === 'prepare' ? 'SQL_INVALID' : 'SQL_FAILED', message, context, error);
+}
+
+/** What V8 throws for a string or a buffer for which there is no room. */
+function isOutOfMemory(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const code = 'code' in thrown ? thrown.code : undefined;
+  return (
+    code === 'ERR_STRING_TOO_LONG' ||
+    code === 'ERR_MEMORY_ALLOCATION_FAILED' ||
+    (thrown instanceof RangeError && /^(Invalid string length|Array buffer allocation failed)/.test(thrown.message))
+  );
+}
+
+function outOfMemory(context: ErrorContext, cause: unknown): TroughError {
+  const message = 'it needs more memory than a process may take, see the setting engineMemory';
+  return new TroughError('ENGINE_MEMORY', message, { ...context, setting: 'engineMemory' }, cause);
 }

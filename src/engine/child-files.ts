@@ -8,6 +8,9 @@ const BUSY_MS = 2_000;
 /** The only statement is our own: what SQLite has against it is the fault of the file. */
 const NOT_CHECKABLE: ReadonlySet<ErrorCode> = new Set(['SQL_INVALID', 'SQL_FAILED', 'SQL_REFUSED']);
 
+/** What a script is not to blame for, or not alone. */
+const NOT_ITS_FAULT: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'ENGINE_MEMORY', 'INTERNAL']);
+
 /** SCHEMA_INVALID when the script does not run on an empty database; `constraint` in the context when it is its data that fails. */
 export function checkSchema(sql: string): void {
   const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
@@ -105,9 +108,9 @@ function runSchema(db: Sqlite, sql: string): void {
   try {
     new RequestRunner(db).runAlone(sql);
   } catch (error) {
-    const { message, context, code } = sqlError(error, 'run');
-    if (code === 'DISK_FULL' || code === 'ENGINE_MEMORY' || code === 'INTERNAL') throw error;
-    throw new TroughError('SCHEMA_INVALID', message, context, error);
+    const failure = sqlError(error, 'run');
+    if (NOT_ITS_FAULT.has(failure.code)) throw failure;
+    throw new TroughError('SCHEMA_INVALID', failure.message, failure.context, error);
   }
 }
 

@@ -8,7 +8,7 @@ import { type Bigints, escapeNonAscii } from './row-format.ts';
 
 /** An answer of more rows, or of a longer text, is a stream's business. */
 const MOST_ROWS = 2_000;
-const MOST_BYTES = 1024 * 1024;
+export const LONGEST_PACKED_BYTES = 1024 * 1024;
 /** The answer of a plain scan is about as large as the file at most, and is made before its length is known. */
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 /** Well below SQLite's limit of arguments for one function. */
@@ -71,7 +71,7 @@ export class PackedQuery {
 
   #answer(values: readonly unknown[]): PackedAnswer | undefined {
     const [text, rows, ...checks] = this.#row(values) ?? [];
-    if (!Buffer.isBuffer(text) || Number(rows) > MOST_ROWS || text.length > MOST_BYTES) return undefined;
+    if (!Buffer.isBuffer(text) || Number(rows) > MOST_ROWS || text.length > LONGEST_PACKED_BYTES) return undefined;
     if (checks.some((check) => check !== 1n)) return undefined;
     return { bytes: this.#finish(text), rows: Number(rows) };
   }

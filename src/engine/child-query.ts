@@ -1,7 +1,9 @@
-import { type TroughError } from '../errors.ts';
+import { TroughError } from '../errors.ts';
 import { type SqlValue } from '../model/sql-types.ts';
+import { AnswerBudget, type AnswerLimits } from './answer-budget.ts';
 import { type Connection, type Connections } from './child-connections.ts';
 import { bindings, sqlError } from './child-database.ts';
+import { LONGEST_PACKED_BYTES } from './child-packed.ts';
 import { type PreparedQuery } from './child-prepared.ts';
 import { type QueryMessage } from './messages.ts';
 import { type RowWriter } from './row-format.ts';
@@ -21,6 +23,7 @@ export interface Chunk {
 /** One running query in a child: gives its answer chunk by chunk, and holds its connection until it has ended. */
 export class RunningQuery {
   readonly #message: QueryMessage;
+  readonly #budget: AnswerBudget;
   readonly #connections: Connections;
   readonly #connection: Connection;
   readonly #prepared: PreparedQuery;
@@ -29,6 +32,7 @@ export class RunningQuery {
   #ahead: IteratorResult<SqlValue[]>;
   #writer: RowWriter;
   #isOpen = true;
+  #bytes = 0;
   /** To open the file, when it was not, and to prepare the statement, when it was not; microseconds. */
   readonly openMicros: number;
   rows = 0;
@@ -37,8 +41,9 @@ export class RunningQuery {
   isPacked = false;
 
   /** Runs to the first row; what fails until there is thrown, and nothing stays open. */
-  constructor(message: QueryMessage, connections: Connections) {
+  constructor(message: QueryMessage, connections: Connections, limits: AnswerLimits = {}) {
     this.#message = message;
+    this.#budget = new AnswerBudget(limits, message.format, message.maxRows);
     this.#connections = connections;
     const startedAt = performance.now();
     this.#connection = connections.get(message.file, message.version, message.live);
@@ -88,34 +93,37 @@ export class RunningQuery {
   }
 
   #nextBytes(): Buffer {
-    const most = this.#message.maxRows ?? Infinity;
     const writer = this.#writer;
     const isFirst = this.rows === 0;
     const enough = isFirst ? FIRST_CHUNK_CHARACTERS : CHUNK_CHARACTERS;
     const packFrom = this.#prepared.isOftenLong ? 0 : PACK_FROM_ROWS;
     let text = isFirst ? writer.head : '';
     while (this.#ahead.done !== true && text.length < enough) {
-      if (this.rows >= most) {
+      if (this.#budget.isSpent(this.rows, this.#bytes + text.length)) {
         this.truncated = true;
         break;
       }
       if (this.rows === packFrom) {
-        const packed = this.#pack(most);
+        const packed = this.#pack();
         if (packed !== undefined) return packed;
       }
+      this.#budget.checkValues(this.#ahead.value);
       text += writer.row(this.#ahead.value, this.rows === 0);
       this.rows += 1;
       this.#ahead = this.#rows.next();
     }
-    return Buffer.from(text, writer.encoding);
+    const bytes = Buffer.from(text, writer.encoding);
+    this.#bytes += bytes.length;
+    return bytes;
   }
 
   /** The whole answer, made anew by SQLite; undefined when that cannot be. */
-  #pack(mostRows: number): Buffer | undefined {
+  #pack(): Buffer | undefined {
+    if (!this.#budget.holdsAnyValueOf(LONGEST_PACKED_BYTES)) return undefined;
     const { format, bigints } = this.#message;
     const packed = this.#prepared.packed(format, bigints)?.run(this.#values);
     this.#prepared.isOftenLong = packed !== undefined && packed.rows > PACK_FROM_ROWS;
-    if (packed === undefined || packed.rows > mostRows) return undefined;
+    if (packed === undefined || this.#budget.isOver(packed.rows, packed.bytes.length)) return undefined;
     this.isPacked = true;
     this.rows = packed.rows;
     this.#ahead = { done: true, value: undefined };
@@ -131,8 +139,16 @@ export class RunningQuery {
   }
 
   #failure(thrown: unknown, phase: 'prepare' | 'run'): TroughError {
-    const error = sqlError(thrown, phase);
+    const error = queryError(sqlError(thrown, phase));
     if (error.code === 'SEGMENT_DAMAGED') this.#connections.forget(this.#message.file);
     return error;
   }
+}
+
+/** A query writes nothing but temporary files. */
+function queryError(error: TroughError): TroughError {
+  if (error.context['sqlite'] !== 'SQLITE_IOERR_WRITE') return error;
+  const message =
+    'a temporary file could not be written: it is larger than the setting engineTemp allows, or its disk fails';
+  return new TroughError('ENGINE_MEMORY', message, { ...error.context, setting: 'engineTemp' }, error);
 }

@@ -1,7 +1,8 @@
 import { TroughError } from '../errors.ts';
+import { type AnswerLimits } from './answer-budget.ts';
 import { Connections } from './child-connections.ts';
 import { RunningQuery } from './child-query.ts';
-import { type QueryMessage, type ServiceHandlers, type ServiceMessage } from './messages.ts';
+import { type ChildSettings, type QueryMessage, type ServiceHandlers, type ServiceMessage } from './messages.ts';
 import { FIRST_CREDITS, FRAME, FrameWriter } from './protocol.ts';
 
 /** How long a child works before it looks at its socket again, milliseconds. */
@@ -27,6 +28,7 @@ interface Stream {
 export class ChildServer {
   readonly #out: FrameWriter;
   readonly #connections: Connections;
+  readonly #answers: AnswerLimits;
   readonly #services: ServiceHandlers;
   readonly #now: () => number;
   #waiting: Waiting[] = [];
@@ -35,9 +37,15 @@ export class ChildServer {
   #isScheduled = false;
   #lastFlush = 0;
 
-  constructor(write: (bytes: Uint8Array) => void, openFiles: number, services: ServiceHandlers, now: () => number) {
+  constructor(
+    write: (bytes: Uint8Array) => void,
+    { openFiles, answers = {} }: ChildSettings,
+    services: ServiceHandlers,
+    now: () => number,
+  ) {
     this.#out = new FrameWriter(write);
     this.#connections = new Connections(openFiles);
+    this.#answers = answers;
     this.#services = services;
     this.#now = now;
   }
@@ -106,7 +114,7 @@ export class ChildServer {
   }
 
   #startQuery(call: number, message: QueryMessage): void {
-    const query = new RunningQuery(message, this.#connections);
+    const query = new RunningQuery(message, this.#connections, this.#answers);
     const { bytes, isLast } = query.next();
     const columns = query.columnsJson;
     if (isLast) {

@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const locals = new LocalDatabases();
   const server = new ChildServer(
     (bytes) => socket.write(bytes),
-    settings.openFiles,
+    settings,
     handlers(writers, locals),
     () => performance.now(),
   );

@@ -1,5 +1,6 @@
 import { type ErrorRecord } from '../errors.ts';
 import { type RowFormat } from '../model/sql-types.ts';
+import { type AnswerLimits } from './answer-budget.ts';
 import { type WireParams, type WireValue } from './wire-values.ts';
 
 /** One query as a child gets it. */
@@ -65,6 +66,7 @@ export interface ChildSettings {
   readonly openFiles: number;
   /** Where SQLite puts its temporary files. Default: where the system has them. */
   readonly scratch?: string | undefined;
+  readonly answers?: AnswerLimits | undefined;
 }
 
 /** What a child is told on its command line. */

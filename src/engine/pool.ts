@@ -15,13 +15,14 @@ import {
   type WriterOpen,
   type WriteSession,
 } from './engine.ts';
+import { childOptions, type EngineLimits } from './engine-limits.ts';
 import { ChildLocalDatabase } from './local-database.ts';
 import { QueryPool } from './query-pool.ts';
 import { ServiceChild, type ServiceCallOptions } from './service-child.ts';
 import { withSegment } from './with-segment.ts';
 import { ChildWriteSession } from './writer-session.ts';
 
-export interface ProcessEngineOptions {
+export interface ProcessEngineOptions extends EngineLimits {
   /** The node binary that runs the children: the caller's `process.execPath`. */
   readonly nodePath: string;
   readonly log?: Log;
@@ -29,8 +30,6 @@ export interface ProcessEngineOptions {
   readonly queryChildren?: number;
   /** Processes for writing. Default 2: one whose write does not end holds up only its share of the segments. */
   readonly writerChildren?: number;
-  /** Files that each query process holds open. Default 500. */
-  readonly openFiles?: number;
   /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
   readonly mostQueued?: number;
   /** How long a schema may run, milliseconds. Default 5,000. */
@@ -57,19 +56,19 @@ export class ProcessEngine implements Engine {
 
   constructor(options: ProcessEngineOptions) {
     const log = options.log ?? silentLog;
-    const child = { nodePath: options.nodePath, settings: { openFiles: options.openFiles ?? 500 } };
+    const child = childOptions(options.nodePath, options, log);
     const children = options.queryChildren ?? Math.max(2, availableParallelism());
     this.#queries = new QueryPool({
-      child,
+      child: child.queries,
       children,
       mostQueued: options.mostQueued ?? 10_000,
       log,
       onQuery: options.onQuery,
     });
-    this.#writers = Array.from({ length: options.writerChildren ?? 2 }, () => new ServiceChild(child, log));
-    this.#schemas = new ServiceChild(child, log);
-    this.#checker = new ServiceChild(child, log);
-    this.#locals = new ServiceChild(child, log);
+    this.#writers = Array.from({ length: options.writerChildren ?? 2 }, () => new ServiceChild(child.services, log));
+    this.#schemas = new ServiceChild(child.services, log);
+    this.#checker = new ServiceChild(child.services, log);
+    this.#locals = new ServiceChild(child.services, log);
     this.#schemaDeadlineMs = options.schemaDeadlineMs ?? 5_000;
     this.#graceMs = options.graceMs ?? 5_000;
   }

@@ -14,6 +14,7 @@ import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { NatsKv } from '../metadata/nats-kv.ts';
+import { dataPaths } from '../model/paths.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
 import { type Host } from '../settings/host.ts';
@@ -67,6 +68,12 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     log,
     ...(settings.engineChildren === 0 ? {} : { queryChildren: settings.engineChildren }),
     openFiles: settings.openFiles,
+    memoryBytes: settings.engineMemoryBytes,
+    temporaryBytes: settings.engineTempBytes,
+    scratch: dataPaths(settings.data).scratchDir,
+    valueBytes: settings.valueLimitBytes,
+    answerRows: settings.answerRowLimit,
+    answerBytes: settings.answerSizeLimitBytes,
     mostQueued: settings.maxConcurrentQueries,
     graceMs: settings.stopGraceMs / 10,
     onQuery: queries.add,
