@@ -1,31 +1,20 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { type BucketCounts } from '../model/bucket-counts.ts';
-import { ScrapedHistogram } from './scraped-histogram.ts';
-
-const BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
+import { RequestCounts } from './request-counts.ts';
+import { type LabelledCounts, ScrapedHistogram } from './scraped-histogram.ts';
 
 /** The figures of one process; every port shows them at `/metrics`. */
 export class HttpMetrics {
   readonly #registry = new Registry();
-  readonly #requests: Histogram<'port' | 'route' | 'status'>;
-  readonly #inFlight: Gauge<'port'>;
+  readonly #requests = new RequestCounts();
 
   /** `ofProcess`: also memory, CPU, event loop and garbage collection of the process; once per process. */
   constructor(options: { readonly ofProcess: boolean } = { ofProcess: false }) {
-    const registers = [this.#registry];
-    this.#requests = new Histogram({
-      name: 'trough_http_request_seconds',
-      help: 'From the head of a request to the end of its answer.',
-      labelNames: ['port', 'route', 'status'],
-      buckets: BUCKETS_SECONDS,
-      registers,
-    });
-    this.#inFlight = new Gauge({
-      name: 'trough_http_in_flight',
-      help: 'Requests that have no complete answer yet.',
-      labelNames: ['port'],
-      registers,
-    });
+    const requests = this.#requests;
+    this.#scraped('trough_http_request_seconds', 'From the head of a request to the end of its answer.', () =>
+      requests.labelled(),
+    );
+    this.gauges('trough_http_in_flight', 'Requests that have no complete answer yet.', 'port', () => requests.inFlight);
     if (options.ofProcess) collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -89,17 +78,15 @@ export class HttpMetrics {
     label: string,
     read: () => readonly (readonly [value: string, counts: BucketCounts])[],
   ): void {
-    // The registry asks its metrics for no more than this one has; its type lists all that prom-client's own can do.
-    this.#registry.registerMetric(new ScrapedHistogram(name, help, label, read) as unknown as Metric);
+    this.#scraped(name, help, () => read().map(([value, counts]) => [{ [label]: value }, counts] as const));
   }
 
   begin(port: string): void {
-    this.#inFlight.inc({ port });
+    this.#requests.begin(port);
   }
 
   end(port: string, route: string, status: number, seconds: number): void {
-    this.#inFlight.dec({ port });
-    this.#requests.observe({ port, route, status }, seconds);
+    this.#requests.end(port, route, status, seconds);
   }
 
   get contentType(): string {
@@ -108,5 +95,9 @@ export class HttpMetrics {
 
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+  #scraped(name: string, help: string, read: () => LabelledCounts): void {
+    // The registry asks its metrics for no more than this one has; its type lists all that prom-client's own can do.
+    this.#registry.registerMetric(new ScrapedHistogram(name, help, read) as unknown as Metric);
   }
 }

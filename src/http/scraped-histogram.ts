@@ -1,6 +1,6 @@
 import { type BucketCounts } from '../model/bucket-counts.ts';
 
-type Labelled = readonly (readonly [label: string, counts: BucketCounts])[];
+export type LabelledCounts = readonly (readonly [labels: Readonly<Record<string, string>>, counts: BucketCounts])[];
 
 /** One line of the answer to a scrape. */
 interface Sample {
@@ -10,7 +10,7 @@ interface Sample {
 }
 
 /**
- * A histogram whose values are kept elsewhere and read at each scrape. prom-client's own takes some 0.3 µs for each value with a label; here
+ * A histogram whose values are kept elsewhere and read at each scrape. prom-client's own takes up to 1 µs for each value with labels; here
  * that is an addition.
  */
 export class ScrapedHistogram {
@@ -18,26 +18,23 @@ export class ScrapedHistogram {
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
-  readonly #label: string;
-  readonly #read: () => Labelled;
+  readonly #read: () => LabelledCounts;
 
-  constructor(name: string, help: string, label: string, read: () => Labelled) {
+  constructor(name: string, help: string, read: () => LabelledCounts) {
     this.name = name;
     this.help = help;
-    this.#label = label;
     this.#read = read;
   }
 
   /** What the registry asks each of its metrics for. */
   get(): Promise<{ name: string; help: string; type: string; aggregator: string; values: readonly Sample[] }> {
     const { name, help, type, aggregator } = this;
-    const values = this.#read().flatMap(([value, counts]) => this.#series(value, counts));
+    const values = this.#read().flatMap(([labels, counts]) => this.#series(labels, counts));
     return Promise.resolve({ name, help, type, aggregator, values });
   }
 
-  #series(value: string, counts: BucketCounts): Sample[] {
+  #series(labels: Sample['labels'], counts: BucketCounts): Sample[] {
     const { name } = this;
-    const labels = { [this.#label]: value };
     const upTo = counts.cumulative();
     return [
       ...counts.bounds.map((le, at) => ({

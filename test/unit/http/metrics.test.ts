@@ -40,3 +40,26 @@ test('a histogram kept elsewhere is shown as Prometheus reads one: buckets that 
     't_seconds_count{outcome="ok"} 4',
   ]);
 });
+
+test('requests are counted by port, route and status, and those under way by port', async () => {
+  const metrics = new HttpMetrics();
+  metrics.begin('reader');
+  metrics.begin('reader');
+  metrics.begin('reader');
+  metrics.begin('writer');
+  metrics.end('reader', '/v1/x', 200, 0.002);
+  metrics.end('reader', '/v1/x', 503, 0.2);
+  const counts = (await linesOf(metrics, 'trough_http')).filter((line) => /_count|_in_flight/.test(line));
+  expect(counts).toEqual([
+    'trough_http_request_seconds_count{port="reader",route="/v1/x",status="200"} 1',
+    'trough_http_request_seconds_count{port="reader",route="/v1/x",status="503"} 1',
+    '# TYPE trough_http_in_flight gauge',
+    'trough_http_in_flight{port="reader"} 1',
+    'trough_http_in_flight{port="writer"} 1',
+  ]);
+  const [type, first] = await linesOf(metrics, 'trough_http_request_seconds');
+  expect([type, first]).toEqual([
+    '# TYPE trough_http_request_seconds histogram',
+    'trough_http_request_seconds_bucket{le="0.0005",port="reader",route="/v1/x",status="200"} 0',
+  ]);
+});

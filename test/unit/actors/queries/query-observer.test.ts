@@ -164,11 +164,23 @@ test('a flood of slow queries writes twenty lines a minute and says how many it 
   expect(observer.slow.count).toBe(501);
 });
 
-test('what was left out is said when the node stops', async () => {
+test('what was left out is said when the node stops, and nothing keeps the process from ending', async () => {
   const { observer, lines, clock } = observing();
+  const timers: { cancelled: boolean }[] = [];
+  const after = clock.after.bind(clock);
+  clock.after = (delayMs, run) => {
+    const timer = { cancelled: false };
+    const cancel = after(delayMs, run);
+    timers.push(timer);
+    return () => {
+      timer.cancelled = true;
+      cancel();
+    };
+  };
   for (let query = 0; query < 21; query += 1) observer.add(record({ totalMs: 2_000 }));
   observer[Symbol.dispose]();
   expect(lines.at(-1)).toMatchObject({ leftOut: 1 });
+  expect(timers).toEqual([{ cancelled: true }]);
   await clock.advance(120_000);
   expect(lines).toHaveLength(21);
 });
