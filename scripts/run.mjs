@@ -27,6 +27,12 @@ const verbs = {
       env: await ensureNatsServer(node),
     });
   },
+  hdfs: async (node, args) => {
+    await ensureBuild(node);
+    return run(node, [VITEST, 'run', '--config', 'vitest.hdfs.config.ts', ...args], {
+      env: await ensureNatsServer(node),
+    });
+  },
   bench: async (node, args) => {
     await ensureBuild(node);
     return bench(node, args, await ensureNatsServer(node));
