@@ -1,3 +1,5 @@
+import { literal, otherCases, otherCasesOfRange } from './python-regexp-case.ts';
+
 /** What \d, \w and \s stand for in Python, as the inside of a character class. */
 export const SETS = {
   unicode: {
@@ -9,13 +11,6 @@ export const SETS = {
 } as const;
 
 const SIMPLE: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
-
-/** A character that stands for itself, safe anywhere in a pattern with the flag v. */
-export function literal(char: string): string {
-  if (/^[\p{L}\p{N}_]$/u.test(char)) return char;
-  const code = char.codePointAt(0) ?? 0;
-  return `\\u{${code.toString(16)}}`;
-}
 
 /** The character that the escape after a backslash at `at` stands for, with its length; throws for one that Python does not know. */
 export function escapeOf(pattern: string, at: number): { readonly codePoint: number; readonly length: number } {
@@ -35,13 +30,15 @@ export function escapeOf(pattern: string, at: number): { readonly codePoint: num
 export class ClassTranslator {
   readonly #pattern: string;
   readonly #ascii: boolean;
+  readonly #ignoreCase: boolean;
   /** After the closing bracket, once translated. */
   end: number;
 
-  constructor(pattern: string, start: number, ascii: boolean) {
+  constructor(pattern: string, start: number, flags: { readonly ascii: boolean; readonly ignoreCase: boolean }) {
     this.#pattern = pattern;
     this.end = start;
-    this.#ascii = ascii;
+    this.#ascii = flags.ascii;
+    this.#ignoreCase = flags.ignoreCase;
   }
 
   translate(): string {
@@ -55,7 +52,7 @@ export class ClassTranslator {
       const isRange =
         this.#pattern.charAt(this.end) === '-' && !/^-(\]|$)/.test(this.#pattern.slice(this.end, this.end + 2));
       if (!isRange) {
-        out += typeof low === 'string' ? low : literal(String.fromCodePoint(low));
+        out += typeof low === 'string' ? low : this.#character(low);
         continue;
       }
       this.end += 1;
@@ -63,9 +60,15 @@ export class ClassTranslator {
       if (typeof low === 'string' || typeof high === 'string' || high < low)
         throw new SyntaxError('bad character range');
       out += `${literal(String.fromCodePoint(low))}-${literal(String.fromCodePoint(high))}`;
+      if (this.#ignoreCase) out += otherCasesOfRange(low, high, this.#ascii);
     }
     this.end += 1;
     return `${out}]`;
+  }
+
+  #character(codePoint: number): string {
+    const itself = literal(String.fromCodePoint(codePoint));
+    return this.#ignoreCase ? itself + otherCases(codePoint, this.#ascii) : itself;
   }
 
   /** A code point, or the text of a set. */

@@ -1,18 +1,22 @@
-import { ClassTranslator, escapeOf, literal, SETS } from './python-regexp-class.ts';
+import { literal, otherCases } from './python-regexp-case.ts';
+import { ClassTranslator, escapeOf, SETS } from './python-regexp-class.ts';
 import { GroupTracker } from './python-regexp-groups.ts';
 
 const MOST_KEPT = 200;
+const LONGEST_KEPT = 1_000;
 const compiled = new Map<string, RegExp>();
 
 /**
  * A RegExp that finds what Python's `re.search(pattern, text)` finds. Throws for what Python refuses and for what cannot be said in
- * JavaScript: conditionals, atomic groups, possessive quantifiers, \N{…}, LOCALE, a reference to a group that may not have taken part.
+ * JavaScript: conditionals, atomic groups, possessive quantifiers, \N{…}, LOCALE, a reference to a group that may not have taken part
+ * or under IGNORECASE.
  * Look-behind of varying width is taken, though Python refuses it.
  */
 export function compilePythonRegexp(pattern: string): RegExp {
   const kept = compiled.get(pattern);
   if (kept !== undefined) return kept;
   const made = new Translator(pattern).translate();
+  if (pattern.length > LONGEST_KEPT) return made;
   if (compiled.size >= MOST_KEPT) {
     const oldest = compiled.keys().next();
     if (oldest.done !== true) compiled.delete(oldest.value);
@@ -21,24 +25,27 @@ export function compilePythonRegexp(pattern: string): RegExp {
   return made;
 }
 
-/** i is left to RegExp; the other flags are written out, so that scopes are kept. */
+/** All flags are written out, so that scopes are kept. */
 interface Flags {
+  readonly ignoreCase: boolean;
   readonly multiline: boolean;
   readonly dotAll: boolean;
   readonly verbose: boolean;
   readonly ascii: boolean;
 }
 
-const NO_FLAGS: Flags = { multiline: false, dotAll: false, verbose: false, ascii: false };
-const AT_START = '(?<![\\s\\S])';
-const AT_END = '(?![\\s\\S])';
+const NO_FLAGS: Flags = { ignoreCase: false, multiline: false, dotAll: false, verbose: false, ascii: false };
+const AT_START = '^';
+const AT_END = '$';
+/** V8 also tries to match between the two halves of a character; there nothing is before or behind for what looks around. */
+const BETWEEN_CHARACTERS = '(?:(?=[\\s\\S])|$)';
+const LOOKS_AROUND = /\(\?<?[=!]/;
 
 class Translator {
   readonly #pattern: string;
   readonly #groups = new GroupTracker();
   readonly #scopes: Flags[] = [];
   #flags = NO_FLAGS;
-  #ignoreCase = false;
   #at = 0;
   #out = '';
 
@@ -50,7 +57,8 @@ class Translator {
     this.#globalFlags();
     while (this.#at < this.#pattern.length) this.#step();
     if (this.#scopes.length > 0) throw new SyntaxError('missing ), unterminated subpattern');
-    return new RegExp(this.#out, this.#ignoreCase ? 'vi' : 'v');
+    const guarded = LOOKS_AROUND.test(this.#out) ? `${BETWEEN_CHARACTERS}(?:${this.#out})` : this.#out;
+    return new RegExp(guarded, 'v');
   }
 
   #globalFlags(): void {
@@ -59,7 +67,6 @@ class Translator {
       if (found === null) return;
       const letters = found[1] ?? '';
       this.#flags = withFlags(this.#flags, letters, true);
-      this.#ignoreCase ||= letters.includes('i');
       this.#at += found[0].length;
     }
   }
@@ -110,7 +117,7 @@ class Translator {
       const end = this.#pattern.indexOf('\n', this.#at);
       this.#at = end === -1 ? this.#pattern.length : end + 1;
     } else {
-      this.#out += literal(char);
+      this.#out += this.#character(char);
     }
     if (char !== '|') this.#groups.item();
   }
@@ -132,16 +139,28 @@ class Translator {
     } else if (/[1-9]/.test(char) && !/^[1-3][0-7]{2}/.test(this.#pattern.slice(this.#at))) {
       const digits = /^[1-9][0-9]?/.exec(this.#pattern.slice(this.#at))?.[0] ?? '';
       this.#at += digits.length;
-      this.#out += `(?:\\${String(this.#groups.reference(Number(digits)))})`;
+      this.#out += this.#reference(this.#groups.reference(Number(digits)));
     } else {
       const { codePoint, length } = escapeOf(this.#pattern, this.#at);
       this.#at += length;
-      this.#out += literal(String.fromCodePoint(codePoint));
+      this.#out += this.#character(String.fromCodePoint(codePoint));
     }
   }
 
+  #character(char: string): string {
+    const itself = literal(char);
+    if (!this.#flags.ignoreCase) return itself;
+    const others = otherCases(char.codePointAt(0) ?? 0, this.#flags.ascii);
+    return others === '' ? itself : `[${itself}${others}]`;
+  }
+
+  #reference(group: number): string {
+    if (this.#flags.ignoreCase) throw new SyntaxError('a reference to a group is not supported when case is ignored');
+    return `(?:\\${String(group)})`;
+  }
+
   #class(): void {
-    const translator = new ClassTranslator(this.#pattern, this.#at, this.#flags.ascii);
+    const translator = new ClassTranslator(this.#pattern, this.#at, this.#flags);
     this.#out += translator.translate();
     this.#at = translator.end;
     this.#groups.item();
@@ -164,13 +183,13 @@ class Translator {
     if (text.startsWith('?#')) return;
     if (reference !== undefined) {
       this.#groups.item();
-      this.#out += `(?:\\${String(this.#groups.referenceByName(reference))})`;
+      this.#out += this.#reference(this.#groups.referenceByName(reference));
     } else if (name !== undefined) {
       this.#groups.open(name);
       this.#enter('(');
     } else if (on !== undefined) {
       this.#groups.enter();
-      this.#enter(scopeOf(on, off ?? ''));
+      this.#enter('(?:');
       this.#flags = withFlags(withFlags(this.#flags, on, true), off ?? '', false);
     } else {
       this.#groups.enter();
@@ -216,6 +235,7 @@ class Translator {
 function withFlags(flags: Flags, letters: string, value: boolean): Flags {
   if (/[^aimsux]/.test(letters)) throw new SyntaxError(`flag ${letters} is not supported`);
   return {
+    ignoreCase: letters.includes('i') ? value : flags.ignoreCase,
     multiline: letters.includes('m') ? value : flags.multiline,
     dotAll: letters.includes('s') ? value : flags.dotAll,
     verbose: letters.includes('x') ? value : flags.verbose,
@@ -223,19 +243,17 @@ function withFlags(flags: Flags, letters: string, value: boolean): Flags {
   };
 }
 
-function scopeOf(on: string, off: string): string {
-  if (on.includes('i')) return '(?i:';
-  return off.includes('i') ? '(?-i:' : '(?:';
-}
-
 function set(char: string, ascii: boolean): string {
   const inner = SETS[ascii ? 'ascii' : 'unicode'][char.toLowerCase() as 'd' | 'w' | 's'];
   return char === char.toLowerCase() ? `[${inner}]` : `[^${inner}]`;
 }
 
+/** Python finds neither in an empty text. */
+const NOT_EMPTY = '(?:(?<=[\\s\\S])|(?=[\\s\\S]))';
+
 function wordBoundary(ascii: boolean, isBoundary: boolean): string {
   const word = set('w', ascii);
   return isBoundary
     ? `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`
-    : `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word}))`;
+    : `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word})${NOT_EMPTY})`;
 }

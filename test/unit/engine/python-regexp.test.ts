@@ -42,6 +42,15 @@ const CASES: [string, string, boolean][] = [
   ['}', '}', true],
   ['a??', 'a', true],
   ['\\d', '٣', true],
+  ['\\B', '', false],
+  ['(?i)i', 'İ', true],
+  ['(?i)[h-j]', 'ı', true],
+  ['(?i)k', '\u212a', true],
+  ['(?ai)k', '\u212a', false],
+  ['(?i)σ', 'ς', true],
+  ['(?i)[^ς]', 'Σ', false],
+  ['(?m)$^', '😀', false],
+  ['(?!\\w)(?<!\\w)', '𝟘', false],
 ];
 
 test.each(CASES)('%j finds something in %j: %j', (pattern, text, found) => {
@@ -70,7 +79,7 @@ test.each([
   expect(() => compilePythonRegexp(pattern)).toThrow();
 });
 
-test.each(['(?(1)a|b)', 'a++', '(?>a)b', '\\N{DIGIT ONE}', '(a)?\\1b', '(?:(a)|b)\\1'])(
+test.each(['(?(1)a|b)', 'a++', '(?>a)b', '\\N{DIGIT ONE}', '(a)?\\1b', '(?:(a)|b)\\1', '(?i)(a)\\1'])(
   '%j cannot be said in JavaScript and is refused',
   (pattern) => {
     expect(() => compilePythonRegexp(pattern)).toThrow(SyntaxError);
