@@ -3,6 +3,7 @@ import { TroughError } from '../errors.ts';
 import { type LiftedQuery, liftLiterals } from '../model/sql-literals.ts';
 import { parseQuery } from '../model/sql-rules.ts';
 import { type SqlValue } from '../model/sql-types.ts';
+import { AdaptiveSize } from './adaptive-size.ts';
 import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
 import { PreparedQuery } from './child-prepared.ts';
 
@@ -85,16 +86,22 @@ export class Connection {
   }
 }
 
-/**
- * The files that a child holds open, the least recently used closed first. SQLite walks a list of all open files of the process at
- * every open, so a small cache is the faster one.
- */
+/** Files that are kept open as long as keeping more would not help; each takes some 150 KB. */
+const LEAST_KEPT = 500;
+/** Closing takes time: a cache that shrinks is not emptied at once. */
+const CLOSED_AT_ONCE = 4;
+
+/** The files that a child holds open, the least recently used closed first. */
 export class Connections {
-  readonly #most: number;
+  readonly #size: AdaptiveSize;
   readonly #byFile = new Map<string, Connection>();
 
-  constructor(most: number) {
-    this.#most = most;
+  /** Called before each run of a statement, unless it was quick the last time. */
+  readonly beforeUnknown: () => void;
+
+  constructor(most: number, beforeUnknown: () => void = () => undefined) {
+    this.#size = new AdaptiveSize({ least: LEAST_KEPT, most });
+    this.beforeUnknown = beforeUnknown;
   }
 
   get size(): number {
@@ -108,10 +115,12 @@ export class Connections {
       this.#byFile.delete(file);
       if (kept.version === version && kept.live === live) {
         this.#byFile.set(file, kept);
+        this.#size.hit();
         return kept;
       }
       kept.drop();
     }
+    this.#size.miss(file);
     const opened = new Connection(openSegment(file, live), version, live);
     this.#byFile.set(file, opened);
     this.#evict();
@@ -135,12 +144,14 @@ export class Connections {
   }
 
   #evict(): void {
-    if (this.#byFile.size <= this.#most) return;
-    const oldest = this.#byFile.entries().next();
-    if (oldest.done === true) return;
-    const [file, connection] = oldest.value;
-    this.#byFile.delete(file);
-    connection.drop();
+    let closed = 0;
+    for (const [file, connection] of this.#byFile) {
+      if (this.#byFile.size <= this.#size.value || closed === CLOSED_AT_ONCE) return;
+      this.#byFile.delete(file);
+      this.#size.evicted(file);
+      connection.drop();
+      closed += 1;
+    }
   }
 }
 

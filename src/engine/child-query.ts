@@ -14,6 +14,8 @@ const CHUNK_CHARACTERS = 64 * 1024;
 const FIRST_CHUNK_CHARACTERS = 256 * 1024;
 /** From here on it pays to have all rows put together by SQLite. */
 const PACK_FROM_ROWS = 24;
+/** To the first row, milliseconds. */
+const QUICK_MS = 0.5;
 
 export interface Chunk {
   readonly bytes: Buffer;
@@ -49,12 +51,15 @@ export class RunningQuery {
     this.#connection = connections.get(message.file, message.version, message.live);
     const { prepared, lifted } = this.#prepare();
     this.#prepared = prepared;
-    this.openMicros = Math.round((performance.now() - startedAt) * 1_000);
+    const preparedAt = performance.now();
+    this.openMicros = Math.round((preparedAt - startedAt) * 1_000);
+    if (!prepared.isQuick) connections.beforeUnknown();
     this.#connection.use();
     try {
       this.#values = lifted ?? bindings(prepared.parsed, message.params && unpackParams(message.params));
       this.#rows = prepared.statement.iterate(...this.#values);
       this.#ahead = this.#rows.next();
+      prepared.isQuick = performance.now() - preparedAt < QUICK_MS;
       if (message.live) prepared.readColumns();
       this.#writer = prepared.writer(message.format, message.bigints);
     } catch (error) {

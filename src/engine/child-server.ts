@@ -44,7 +44,10 @@ export class ChildServer {
     now: () => number,
   ) {
     this.#out = new FrameWriter(write);
-    this.#connections = new Connections(openFiles);
+    this.#connections = new Connections(openFiles, () => {
+      // Before work that may take long: the parent takes what it has heard nothing of for what runs.
+      if (!this.#out.isEmpty) this.#flush(this.#now());
+    });
     this.#answers = answers;
     this.#services = services;
     this.#now = now;

@@ -11,6 +11,7 @@ import {
   type EngineQuery,
   type EngineStats,
   type LocalDatabase,
+  type QueryLoad,
   type QueryRecord,
   type WriterOpen,
   type WriteSession,
@@ -30,8 +31,16 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly queryChildren?: number;
   /** Processes for writing. Default 2: one whose write does not end holds up only its share of the segments. */
   readonly writerChildren?: number;
+  /** More processes, at most, for queries that run long; started when there are such, ended when there are none. Default: half the cores, two at least. */
+  readonly slowChildren?: number;
   /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
   readonly mostQueued?: number;
+  /** Of those, queries that have shown to run long. Default 64. */
+  readonly mostSlowQueued?: number;
+  /** Queries of one segment that wait before SEGMENT_QUEUE_FULL. Default 1,000. */
+  readonly mostQueuedOfSegment?: number;
+  /** Queries of one segment that processes have before them at a time. Default 64. */
+  readonly mostRunningOfSegment?: number;
   /** How long a schema may run, milliseconds. Default 5,000. */
   readonly schemaDeadlineMs?: number;
   /** How long running calls may take to end when the engine stops, milliseconds. Default 5,000. */
@@ -59,6 +68,11 @@ export class ProcessEngine implements Engine {
     const child = childOptions(options.nodePath, options, log);
     const children = options.queryChildren ?? Math.max(2, availableParallelism());
     this.#queries = new QueryPool({
+      slowChildren: options.slowChildren ?? Math.max(2, Math.ceil(availableParallelism() / 2)),
+      mostSlowQueued: options.mostSlowQueued ?? 64,
+      mostQueuedOfSegment: options.mostQueuedOfSegment ?? 1_000,
+      mostRunningOfSegment: options.mostRunningOfSegment ?? 64,
+
       child: child.queries,
       children,
       mostQueued: options.mostQueued ?? 10_000,
@@ -111,16 +125,24 @@ export class ProcessEngine implements Engine {
   }
 
   stats(): EngineStats {
-    const { slots, queries, failures } = this.#queries;
-    const all = [...slots, ...this.#services()];
+    const { slots, queries, failures, kills, killsByReason, restarts } = this.#queries;
+    const services = this.#services();
+    const serviceKills = sum(services, (child) => child.kills);
     return {
-      children: sum(all, ({ children }) => children),
+      ...this.#queries.load(),
+      children: sum([...slots, ...services], ({ children }) => children),
       openConnections: sum(slots, ({ openConnections }) => openConnections),
       queries,
       failures,
-      kills: sum(all, ({ kills }) => kills),
-      restarts: sum(all, ({ restarts }) => restarts),
+      kills: kills + serviceKills,
+      // A service is killed for its deadline, and for nothing else.
+      killsByReason: { ...killsByReason, deadline: killsByReason.deadline + serviceKills },
+      restarts: restarts + sum(services, (child) => child.restarts),
     };
+  }
+
+  load(segment: string): QueryLoad {
+    return this.#queries.load(segment);
   }
 
   /** Process ids of the children that run now: for tests, and for limits that are set from outside. */

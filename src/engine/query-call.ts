@@ -4,13 +4,32 @@ import { type EngineAnswer, type EngineQuery, type QueryRecord, type QuerySummar
 import { type QueryMessage } from './messages.ts';
 import { packParams } from './wire-values.ts';
 
-interface CallEvents {
+/** Whoever has a query before it: a child, or a queue. */
+export interface CallPlace {
   /** The asker has its deadline behind it, or does not want the answer any more. */
-  readonly onGivenUp: (call: QueryCall, reason: 'deadline' | 'cancelled') => void;
-  readonly onCredit: (call: QueryCall, chunks: number) => void;
-  /** Once, when the asker has all or its error. */
-  readonly onEnded: (call: QueryCall, error?: ErrorCode) => void;
+  giveUp(call: QueryCall, reason: 'deadline' | 'cancelled'): void;
+  /** The reader of a stream has taken chunks out. */
+  credit(call: QueryCall, chunks: number): void;
 }
+
+/** What is asked of one segment at this moment. */
+export interface SegmentLoad {
+  readonly segment: string;
+  /** Which process its queries go to when they can. */
+  readonly home: number;
+  /** Given to processes and not ended. */
+  running: number;
+  /** First come, first served. */
+  waiting: Set<QueryCall>;
+}
+
+/** Where a query waited, and is counted as running until it has left its child. */
+export interface CallQueue {
+  ended(load: SegmentLoad): void;
+}
+
+/** Told once, when the asker has all or its error. */
+type OnEnded = (call: QueryCall, error?: ErrorCode) => void;
 
 /** Node runs a timer that is set for longer at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -22,12 +41,19 @@ export class QueryCall {
   readonly query: EngineQuery;
   readonly payload: string;
   readonly answer: Promise<EngineAnswer>;
-  /** Children that it was given to. */
+  /** Children that it was given to, but for those that gave it back. */
   attempts = 0;
+  /** How often a child gave it back. */
+  moves = 0;
+  place: CallPlace | undefined;
+  /** Its number at that child. */
+  sentId = 0;
+  queue: CallQueue | undefined;
+  load: SegmentLoad | undefined;
   /** What the child took to open and prepare, milliseconds, as soon as it has said so. */
   openMs: number | undefined;
   state: 'running' | 'streaming' | 'ended' = 'running';
-  readonly #events: CallEvents;
+  readonly #onEnded: OnEnded;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout;
   #resolve!: (answer: EngineAnswer) => void;
@@ -41,10 +67,10 @@ export class QueryCall {
   #endedAt = 0;
   #bytes = 0;
 
-  constructor(query: EngineQuery, signal: AbortSignal | undefined, events: CallEvents) {
+  constructor(query: EngineQuery, signal: AbortSignal | undefined, onEnded: OnEnded) {
     this.query = query;
     this.payload = JSON.stringify(messageOf(query));
-    this.#events = events;
+    this.#onEnded = onEnded;
     this.#signal = signal;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -55,9 +81,23 @@ export class QueryCall {
   }
 
   /** It is given to a child. */
-  started(): void {
+  given(place: CallPlace, sentId: number, now: number): void {
     this.attempts += 1;
-    this.#startedAt = performance.now();
+    this.place = place;
+    this.sentId = sentId;
+    this.#startedAt = now;
+  }
+
+  /** It has left its child, whichever way. */
+  left(): void {
+    this.place = undefined;
+    if (this.load !== undefined) this.queue?.ended(this.load);
+  }
+
+  /** It was taken back from a child that was busy with another one. */
+  moved(): void {
+    this.attempts -= 1;
+    this.moves += 1;
   }
 
   whole(columns: readonly string[], body: Uint8Array, summary: QuerySummary): void {
@@ -66,7 +106,7 @@ export class QueryCall {
     this.#bytes = body.length;
     this.#summary = summary;
     this.#resolve({ columns, body, summary: () => summary });
-    this.#events.onEnded(this);
+    this.#onEnded(this);
   }
 
   begin(columns: readonly string[], chunk: Uint8Array): void {
@@ -89,14 +129,14 @@ export class QueryCall {
     if (!this.#end()) return;
     this.#summary = summary;
     this.#body?.end();
-    this.#events.onEnded(this);
+    this.#onEnded(this);
   }
 
   fail(error: TroughError): void {
     if (!this.#end()) return;
     if (this.#body === undefined) this.#reject(error);
     else this.#body.fail(error);
-    this.#events.onEnded(this, error.code);
+    this.#onEnded(this, error.code);
   }
 
   /** What became of it, when it has ended. */
@@ -133,7 +173,7 @@ export class QueryCall {
   readonly #onTaken = (): void => {
     this.#taken += 1;
     if (this.state !== 'streaming' || this.#taken % CREDITS_AT_ONCE !== 0) return;
-    this.#events.onCredit(this, CREDITS_AT_ONCE);
+    this.place?.credit(this, CREDITS_AT_ONCE);
   };
 
   readonly #onDeadline = (): void => {
@@ -141,12 +181,12 @@ export class QueryCall {
     this.fail(
       new TroughError('ENGINE_DEADLINE', `the query ran longer than ${String(deadlineMs)} ms`, { segment, deadlineMs }),
     );
-    this.#events.onGivenUp(this, 'deadline');
+    this.place?.giveUp(this, 'deadline');
   };
 
   readonly #onAbort = (): void => {
     this.fail(new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment: this.query.segment }));
-    this.#events.onGivenUp(this, 'cancelled');
+    this.place?.giveUp(this, 'cancelled');
   };
 }
 

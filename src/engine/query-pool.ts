@@ -1,76 +1,109 @@
-import { crc32 } from 'node:zlib';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ChildOptions } from './child-process.ts';
-import { type EngineAnswer, type EngineQuery, type QueryRecord } from './engine.ts';
+import { type EngineAnswer, type EngineQuery, type QueryLoad, type QueryRecord } from './engine.ts';
 import { QueryCall } from './query-call.ts';
-import { QuerySlot } from './query-slot.ts';
+import { type Death, type KillReason, QuerySlot, type SlotCounters, type SlotEvents } from './query-slot.ts';
+import { QuickLane } from './quick-lane.ts';
+import { SlowLane } from './slow-lane.ts';
+import { Suspects } from './suspects.ts';
 
 export interface QueryPoolOptions {
   readonly child: ChildOptions;
+  /** For queries that are thought to be quick. */
   readonly children: number;
+  /** More of them, at most, for queries that are not. */
+  readonly slowChildren: number;
   /** Queries that wait for a child; more are refused with ENGINE_POOL_FULL. */
   readonly mostQueued: number;
+  /** Of those, queries that wait for a slow child. */
+  readonly mostSlowQueued: number;
+  /** Queries of one segment that wait; more are refused with SEGMENT_QUEUE_FULL. */
+  readonly mostQueuedOfSegment: number;
+  /** Queries of one segment that children have before them at a time. */
+  readonly mostRunningOfSegment: number;
   readonly log: Log;
   /** Once for each query, when it has ended or was refused. Must not throw. */
   readonly onQuery?: ((record: QueryRecord) => void) | undefined;
 }
 
-/** Queries that a child has before it at one time. Enough to keep it busy for a round trip, few enough to be moved. */
-const WINDOW = 16;
-/** A query that runs longer makes way for those behind it, when another child is free. Milliseconds. */
-const STALL_MS = 20;
 /** A query is given to a second child when its first one dies, not to a third. */
 const MOST_ATTEMPTS = 2;
+const STOP_GRACE_MS = 300;
+/** A suspect that had its first chunk within this is none any more, milliseconds. */
+const QUICK_MS = 100;
 
-/**
- * Spreads queries over children. A segment goes to the same child as long as that is not behind; one that is held up by a long query
- * hands on what waits behind it.
- */
+/** Runs queries on children, the quick ones apart from those that have shown to be slow, and each exactly once as far as its asker sees. */
 export class QueryPool {
   readonly #options: QueryPoolOptions;
-  readonly #slots: readonly QuerySlot[];
-  readonly #places = new Map<QueryCall, QuerySlot>();
+  readonly #quick: QuickLane;
+  readonly #slow: SlowLane;
+  readonly #suspects = new Suspects();
+  readonly #counters: SlotCounters = {
+    kills: { deadline: 0, cancelled: 0, unwanted: 0, long: 0, broken: 0 },
+    restarts: 0,
+  };
   readonly #open = new Set<QueryCall>();
-  #queue: QueryCall[] = [];
-  #stallTimer: NodeJS.Timeout | undefined;
   #whenIdle: (() => void) | undefined;
   queries = 0;
   failures = 0;
 
   constructor(options: QueryPoolOptions) {
     this.#options = options;
-    const events = {
-      onRoom: this.#onRoom,
-      onOrphans: this.#onOrphans,
-      onLeft: (call: QueryCall) => this.#places.delete(call),
-    };
-    this.#slots = Array.from({ length: options.children }, () => new QuerySlot(options.child, events, options.log));
+    this.#quick = new QuickLane({
+      children: options.children,
+      mostRunningOfSegment: options.mostRunningOfSegment,
+      startSlot: () => this.#startSlot(false),
+      onLong: this.#onLong,
+    });
+    this.#slow = new SlowLane({
+      children: options.slowChildren,
+      mostQueued: options.mostSlowQueued,
+      startSlot: () => this.#startSlot(true),
+    });
   }
 
   get slots(): readonly QuerySlot[] {
-    return this.#slots;
+    return [...this.#quick.slots, ...this.#slow.slots];
+  }
+
+  get kills(): number {
+    return Object.values(this.#counters.kills).reduce((sum, count) => sum + count, 0);
+  }
+
+  get killsByReason(): Readonly<Record<KillReason, number>> {
+    return { ...this.#counters.kills };
+  }
+
+  get restarts(): number {
+    return this.#counters.restarts;
   }
 
   run(query: EngineQuery, signal: AbortSignal | undefined): Promise<EngineAnswer> {
-    const { segment } = query;
-    if (signal?.aborted === true)
-      return this.#refuse(query, new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment }));
-    if (this.#queue.length >= this.#options.mostQueued) {
-      return this.#refuse(
-        query,
-        new TroughError('ENGINE_POOL_FULL', 'too many queries wait for a process', { segment }),
-      );
+    const isSuspect = this.#suspects.has(query);
+    const refusal = this.#refusal(query, isSuspect, signal);
+    if (refusal !== undefined) {
+      const { segment, sql } = query;
+      this.#options.onQuery?.({ segment, sql, totalMs: 0, rows: 0, bytes: 0, error: refusal.code });
+      return Promise.reject(refusal);
     }
     this.queries += 1;
-    const call = new QueryCall(query, signal, {
-      onGivenUp: this.#onGivenUp,
-      onCredit: this.#onCredit,
-      onEnded: this.#onEnded,
-    });
+    const call = new QueryCall(query, signal, this.#onEnded);
     this.#open.add(call);
-    this.#dispatch(call);
+    if (isSuspect) this.#slow.add(call);
+    else this.#quick.add(call);
     return call.answer;
+  }
+
+  /** Of one segment, or of all. Asked for now and then: it looks at each open query. */
+  load(segment?: string): QueryLoad {
+    const load = { running: 0, waiting: 0 };
+    for (const { query, place } of this.#open) {
+      if (segment !== undefined && query.segment !== segment) continue;
+      if (place instanceof QuerySlot) load.running += 1;
+      else load.waiting += 1;
+    }
+    return load;
   }
 
   /** Resolves when no query is open, or after `graceMs`. */
@@ -86,67 +119,103 @@ export class QueryPool {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#stallTimer);
     const stopped = new TroughError('ENGINE_STOPPED', 'the engine was stopped');
     for (const call of [...this.#open]) call.fail(stopped);
-    this.#queue = [];
-    await Promise.all(this.#slots.map((slot) => slot.stop(STOP_GRACE_MS)));
+    await Promise.all([this.#quick.stop(STOP_GRACE_MS), this.#slow.stop(STOP_GRACE_MS)]);
   }
 
-  #refuse({ segment, sql }: EngineQuery, error: TroughError): Promise<never> {
-    this.#options.onQuery?.({ segment, sql, totalMs: 0, rows: 0, bytes: 0, error: error.code });
-    return Promise.reject(error);
-  }
-
-  #dispatch(call: QueryCall): void {
-    const slot = this.#choose(call);
-    if (slot === undefined) this.#queue.push(call);
-    else this.#give(slot, call);
-  }
-
-  #give(slot: QuerySlot, call: QueryCall): void {
-    this.#places.set(call, slot);
-    slot.give(call);
-    this.#watchStalls();
-  }
-
-  /** The segment's own child, else the least busy one; none that is full or held up, and one that is starting only when none is ready. */
-  #choose(call: QueryCall): QuerySlot | undefined {
-    const now = performance.now();
-    const own = this.#slots[crc32(call.query.segment) % this.#slots.length];
-    if (own !== undefined && call.attempts === 0 && own.isReady && isOpen(own, now)) return own;
-    const open = this.#slots.filter((slot) => isOpen(slot, now));
-    return leastBusy(open.filter((slot) => slot.isReady)) ?? leastBusy(open);
-  }
-
-  readonly #onRoom = (): void => {
-    while (this.#queue.length > 0) {
-      const call = this.#queue[0];
-      if (call === undefined) return;
-      const slot = call.state === 'running' ? this.#choose(call) : undefined;
-      if (slot === undefined && call.state === 'running') return;
-      this.#queue.shift();
-      if (slot !== undefined) this.#give(slot, call);
+  #refusal(query: EngineQuery, isSuspect: boolean, signal: AbortSignal | undefined): TroughError | undefined {
+    const { segment } = query;
+    if (signal?.aborted === true) return new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment });
+    if (this.#quick.queued + this.#slow.queued >= this.#options.mostQueued || (isSuspect && this.#slow.isFull)) {
+      return poolFull(segment, isSuspect);
     }
+    if (this.#quick.queuedOf(segment) < this.#options.mostQueuedOfSegment) return undefined;
+    return new TroughError('SEGMENT_QUEUE_FULL', 'too many queries of this segment wait', { segment });
+  }
+
+  #startSlot(isSlow: boolean): QuerySlot {
+    const { child, log } = this.#options;
+    return new QuerySlot({ child, log, isSlow, events: this.#events, counters: this.#counters });
+  }
+
+  readonly #events: SlotEvents = {
+    onRoom: (slot, now) => {
+      if (slot.isSlow) this.#slow.fill();
+      else this.#quick.fill(slot, now);
+    },
+    onLeft: (slot, call, tookMs) => {
+      call.left();
+      // It was not that slow after all.
+      if (slot.isSlow && tookMs !== undefined && tookMs < QUICK_MS) this.#suspects.clear(call.query);
+    },
+    onDied: (slot, death) => {
+      this.#onDied(slot, death);
+    },
+    onGone: (slot) => {
+      this.#slow.onGone(slot);
+    },
   };
 
-  readonly #onOrphans = (calls: readonly QueryCall[], cause: TroughError): void => {
-    for (const call of calls) {
+  /** The slot keeps running its query in the slow lane; when that has no place, the query waits there and begins anew. */
+  readonly #onLong = (slot: QuerySlot): QuerySlot => {
+    const { head } = slot;
+    if (slot.runsInVain) {
+      slot.kill('unwanted');
+      return slot;
+    }
+    if (head !== undefined) this.#suspect(head);
+    if (this.#slow.adopt(slot)) return this.#startSlot(false);
+    if (!slot.hasStreams || !this.#quick.hasOther(slot, performance.now())) {
+      head?.moved();
+      slot.kill('long');
+    }
+    return slot;
+  };
+
+  #suspect(call: QueryCall): void {
+    this.#suspects.add(call.query);
+    this.#clearInnocents(call);
+    const { segment, sql } = call.query;
+    for (const same of this.#quick.takeAll(segment, ({ query }) => query.sql === sql)) this.#addToSlow(same);
+  }
+
+  /** Another query was taken for the long one, if the long one was taken back from its child and yet runs there. */
+  #clearInnocents(culprit: QueryCall): void {
+    for (const slot of this.slots) {
+      if (!slot.mayRunInVain(culprit)) continue;
+      const { head } = slot;
+      if (head !== undefined) this.#suspects.clear(head.query);
+      head?.moved();
+      slot.kill('long');
+    }
+  }
+
+  #onDied(slot: QuerySlot, { cause, culprit, orphans, failedStarts }: Death): void {
+    if (culprit !== undefined) {
+      this.#suspect(culprit);
+      culprit.fail(outOfMemory(culprit));
+    }
+    for (const call of orphans) {
+      if (call === culprit) continue;
       if (call.attempts >= MOST_ATTEMPTS) call.fail(cause);
-      else this.#dispatch(call);
+      else if (this.#suspects.has(call.query)) this.#addToSlow(call);
+      else this.#quick.addAgain(call);
     }
-    this.#onRoom();
-  };
+    if (slot.isSlow) this.#slow.onDied(failedStarts === 0);
+    // Nobody who starts: better an error now than at the deadline.
+    else if (failedStarts >= MOST_ATTEMPTS && !this.#quick.slots.some(({ isReady }) => isReady)) this.#failAll(cause);
+    this.#quick.fillAll(performance.now());
+  }
 
-  readonly #onGivenUp = (call: QueryCall, reason: 'deadline' | 'cancelled'): void => {
-    const slot = this.#places.get(call);
-    if (slot === undefined) this.#queue = this.#queue.filter((other) => other !== call);
-    else slot.giveUp(call, reason);
-  };
+  #addToSlow(call: QueryCall): void {
+    if (this.#slow.isFull) call.fail(poolFull(call.query.segment, true));
+    else this.#slow.add(call);
+  }
 
-  readonly #onCredit = (call: QueryCall, chunks: number): void => {
-    this.#places.get(call)?.credit(call, chunks);
-  };
+  #failAll(cause: TroughError): void {
+    for (const call of this.#quick.giveUpAll()) call.fail(cause);
+  }
 
   readonly #onEnded = (call: QueryCall, error?: ErrorCode): void => {
     if (error !== undefined) this.failures += 1;
@@ -154,36 +223,16 @@ export class QueryPool {
     this.#options.onQuery?.(call.record(error));
     if (this.#open.size === 0) this.#whenIdle?.();
   };
-
-  #watchStalls(): void {
-    if (this.#stallTimer !== undefined) return;
-    this.#stallTimer = setTimeout(() => {
-      this.#stallTimer = undefined;
-      this.#moveStalled();
-      if (this.#slots.some((slot) => slot.load > 0)) this.#watchStalls();
-    }, STALL_MS);
-    this.#stallTimer.unref();
-  }
-
-  #moveStalled(): void {
-    const now = performance.now();
-    const free = this.#slots.filter((slot) => slot.isReady && isOpen(slot, now));
-    for (const slot of this.#slots) {
-      if (slot.headAgeMs(now) < STALL_MS || slot.load < 2) continue;
-      const room = free.reduce((sum, other) => sum + WINDOW - other.load, 0);
-      if (room > 0) for (const call of slot.takeBack(room)) this.#dispatch(call);
-    }
-  }
 }
 
-const STOP_GRACE_MS = 300;
-
-function isOpen(slot: QuerySlot, now: number): boolean {
-  return slot.load < WINDOW && slot.headAgeMs(now) < STALL_MS;
+function outOfMemory({ query: { segment } }: QueryCall): TroughError {
+  return new TroughError('ENGINE_MEMORY', 'the query used up the memory of its process', {
+    segment,
+    setting: 'engineMemory',
+  });
 }
 
-function leastBusy(slots: readonly QuerySlot[]): QuerySlot | undefined {
-  let least: QuerySlot | undefined;
-  for (const slot of slots) if (least === undefined || slot.load < least.load) least = slot;
-  return least;
+function poolFull(segment: string, isSuspect: boolean): TroughError {
+  const message = isSuspect ? 'too many long queries wait for a process' : 'too many queries wait for a process';
+  return new TroughError('ENGINE_POOL_FULL', message, { segment });
 }

@@ -1,70 +1,111 @@
+import { getPriority, setPriority } from 'node:os';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { decodeColumns, decodeError } from './answer-frames.ts';
 import { type ChildOptions, ChildProcess } from './child-process.ts';
+import { LongRun } from './long-run.ts';
 import { FRAME } from './protocol.ts';
 import { type QueryCall } from './query-call.ts';
+import { type Sent, SentQueries } from './sent-queries.ts';
 
-interface SlotEvents {
-  /** There is room for another query. */
-  readonly onRoom: () => void;
-  /** The child died under these, and nothing of them was handed out. */
-  readonly onOrphans: (calls: readonly QueryCall[], cause: TroughError) => void;
-  /** A call has left this slot, whichever way. */
-  readonly onLeft: (call: QueryCall) => void;
+export interface SlotEvents {
+  /** It serves, or has said something: there may be room for another query. */
+  readonly onRoom: (slot: QuerySlot, now: number) => void;
+  /** A call has left this slot, whichever way; its first chunk took so long, when there was one. */
+  readonly onLeft: (slot: QuerySlot, call: QueryCall, tookMs?: number) => void;
+  /** The child died. `culprit` had used up its memory; nothing of the orphans was handed out. */
+  readonly onDied: (slot: QuerySlot, death: Death) => void;
+  /** A slow one's child is gone for good, and nothing of it is left. */
+  readonly onGone: (slot: QuerySlot) => void;
 }
 
-interface Sent {
-  readonly id: number;
-  readonly call: QueryCall;
-  isStream: boolean;
-  isAbandoned: boolean;
-  timer: NodeJS.Timeout | undefined;
+export interface Death {
+  readonly cause: TroughError;
+  readonly culprit: QueryCall | undefined;
+  readonly orphans: readonly QueryCall[];
+  /** Starts in a row that failed. */
+  readonly failedStarts: number;
 }
 
+/** `unwanted`: nobody waits any more for what it runs. `long`: it made way for others. `broken`: it said what cannot be understood. */
+export type KillReason = 'deadline' | 'cancelled' | 'unwanted' | 'long' | 'broken';
+
+export interface SlotCounters {
+  readonly kills: Record<KillReason, number>;
+  restarts: number;
+}
+
+interface SlotOptions {
+  readonly child: ChildOptions;
+  readonly events: SlotEvents;
+  readonly log: Log;
+  /** Shared by all slots, and outliving them. */
+  readonly counters: SlotCounters;
+  readonly isSlow: boolean;
+}
+
+/** One that is silent for longer gets nothing new, and what waits behind its query goes elsewhere. Milliseconds. */
+export const STALL_MS = 20;
 /** How long a child may take to see that a query is not wanted any more, milliseconds. */
 const DEADLINE_GRACE_MS = 100;
 const CANCEL_GRACE_MS = 200;
 const RESTART_MS = { first: 50, most: 5_000 };
+/** A slow child gets a quarter of a processor that it shares with a quick one, and all of one that nobody else wants. */
+const SLOW_NICENESS = 5;
+const MOST_NICENESS = 19;
 
-/** One place in the pool: a child that runs queries, replaced when it dies. */
+/** One place in the pool: a child that runs queries. A quick one is replaced when it dies; a slow one ends with its child. */
 export class QuerySlot {
-  readonly #options: ChildOptions;
-  readonly #events: SlotEvents;
-  readonly #log: Log;
-  readonly #sent = new Map<number, Sent>();
-  readonly #byCall = new Map<QueryCall, Sent>();
+  readonly #options: SlotOptions;
+  readonly #sent = new SentQueries();
   readonly #dying = new Set<ChildProcess>();
-  /** Those whose first chunk is still awaited, in the order in which the child runs them: the first one is running. */
-  #order: Sent[] = [];
-  #headSince = 0;
+  readonly #longRun = new LongRun();
   #child: ChildProcess | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #failedStarts = 0;
-  #lastId = 0;
   #isStopping = false;
+  #isSlow: boolean;
   openConnections = 0;
-  kills = 0;
-  restarts = 0;
 
-  constructor(options: ChildOptions, events: SlotEvents, log: Log) {
+  constructor(options: SlotOptions) {
     this.#options = options;
-    this.#events = events;
-    this.#log = log;
+    this.#isSlow = options.isSlow;
     this.#start();
-  }
-
-  /** Queries that wait for their first chunk. */
-  get load(): number {
-    return this.#order.length;
   }
 
   get isReady(): boolean {
     return this.#child?.isReady === true;
   }
 
+  get isSlow(): boolean {
+    return this.#isSlow;
+  }
+
+  /** It has no child and gets no other. */
+  get isSpent(): boolean {
+    return this.#isStopping || (this.#isSlow && this.#child === undefined);
+  }
+
+  get hasStreams(): boolean {
+    return this.#sent.hasStreams;
+  }
+
+  /** Queries that wait for their first chunk. */
+  get load(): number {
+    return this.#sent.waiting;
+  }
+
   get isIdle(): boolean {
     return this.#sent.size === 0;
+  }
+
+  /** How long it has had nothing to do, milliseconds. */
+  idleMs(now: number): number {
+    return this.isIdle && this.isReady ? now - this.#sent.pieceSince : 0;
+  }
+
+  get window(): number {
+    return this.#isSlow ? 1 : this.#sent.window;
   }
 
   get children(): number {
@@ -75,37 +116,66 @@ export class QuerySlot {
     return this.#child?.pid;
   }
 
-  /** How long the query that runs now has been running, milliseconds; 0 when none is. */
-  headAgeMs(now: number): number {
-    return this.#order.length === 0 ? 0 : now - this.#headSince;
+  /** The query that runs, unless one of its streams does, or nobody waits for it here. */
+  get head(): QueryCall | undefined {
+    return this.#sent.head?.isAbandoned === false ? this.#sent.head.call : undefined;
+  }
+
+  /** What runs is not wanted by anybody. */
+  get runsInVain(): boolean {
+    return this.#sent.head?.isAbandoned === true && !this.#sent.hasStreams;
+  }
+
+  /** Neither starting nor busy with one thing for long. */
+  isFlowing(now: number): boolean {
+    return this.isReady && !this.#isStopping && this.#sent.silentMs(now) < STALL_MS;
+  }
+
+  isOpen(now: number): boolean {
+    return this.#sent.waiting < this.window && this.isFlowing(now);
+  }
+
+  isStalled(now: number): boolean {
+    return this.isReady && this.#sent.silentMs(now) >= STALL_MS;
+  }
+
+  /** To be asked at every look at a slot that is stalled. */
+  isLong(): boolean {
+    return this.#longRun.look(this.pid, this.#sent.pieceSince);
   }
 
   give(call: QueryCall): void {
-    this.#lastId = (this.#lastId + 1) >>> 0;
-    const sent: Sent = { id: this.#lastId, call, isStream: false, isAbandoned: false, timer: undefined };
-    call.started();
-    this.#sent.set(sent.id, sent);
-    this.#byCall.set(call, sent);
-    if (this.#order.length === 0) this.#headSince = performance.now();
-    this.#order.push(sent);
+    const now = performance.now();
+    const sent = this.#sent.add(call, now);
+    call.given(this, sent.id, now);
     this.#child?.send(FRAME.query, sent.id, call.payload);
   }
 
-  /** Takes back what waits behind a query that runs for long. Reads do no harm when they run twice. */
-  takeBack(most: number): QueryCall[] {
-    const waiting = this.#order.slice(1).filter(({ isAbandoned }) => !isAbandoned);
-    const taken = waiting.slice(Math.max(0, waiting.length - most));
+  /** Takes back what waits behind the query that runs; reads do no harm when they run twice. The first one too, when it may wait for a stream. */
+  takeBack(): QueryCall[] {
+    const [first, ...others] = this.#sent.wanted();
+    const isHead = first !== undefined && first === this.#sent.head;
+    const mayBeWaiting = first !== undefined && (!isHead || (this.#sent.hasRunnableStream && first.call.moves < 1));
+    const taken = mayBeWaiting ? [first, ...others] : others;
     for (const sent of taken) {
       this.#child?.send(FRAME.cancel, sent.id);
-      sent.call.attempts -= 1;
-      this.#forget(sent);
+      sent.isAbandoned = true;
+      sent.isTakenBack = true;
+      sent.call.moved();
+      this.#options.events.onLeft(this, sent.call);
     }
     return taken.map(({ call }) => call);
   }
 
+  /** It was taken back, and may be what runs here all the same: the child had begun it, and not said that others were done. */
+  mayRunInVain(call: QueryCall): boolean {
+    return !this.#sent.hasStreams && this.#sent.hasTakenBack(call);
+  }
+
   credit(call: QueryCall, chunks: number): void {
-    const sent = this.#byCall.get(call);
-    if (sent === undefined) return;
+    const sent = this.#sent.byId(call.sentId);
+    if (sent?.call !== call) return;
+    this.#sent.addCredits(sent, chunks, performance.now());
     const payload = Buffer.allocUnsafe(4);
     payload.writeUInt32BE(chunks);
     this.#child?.send(FRAME.credit, sent.id, payload);
@@ -113,15 +183,26 @@ export class QuerySlot {
 
   /** Nobody waits for it any more: the child is told, and killed when it does not hear. */
   giveUp(call: QueryCall, reason: 'deadline' | 'cancelled'): void {
-    const sent = this.#byCall.get(call);
-    if (sent === undefined) return;
+    const sent = this.#sent.byId(call.sentId);
+    if (sent?.call !== call) return;
     sent.isAbandoned = true;
-    if (reason === 'deadline' && this.#isRunning(sent) && this.#sent.size === this.#order.length) {
-      this.#kill(sent, reason);
+    if (reason === 'deadline' && this.#sent.head === sent && !this.#sent.hasStreams) {
+      this.#kill(call, reason);
       return;
     }
     this.#child?.send(FRAME.cancel, sent.id);
     this.#killUnlessGone(sent, reason);
+  }
+
+  /** From now on it runs what may take long, one at a time, and makes way for everything else. */
+  demote(): void {
+    this.#isSlow = true;
+    this.#lowerPriority();
+  }
+
+  /** Ends the child at once; its queries go elsewhere. */
+  kill(reason: KillReason): void {
+    this.#kill(this.head, reason);
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -130,34 +211,56 @@ export class QuerySlot {
     const child = this.#child;
     const children = child === undefined ? [...this.#dying] : [child, ...this.#dying];
     await Promise.all(children.map((each) => each.stop(graceMs)));
-    this.#loseAll(new TroughError('ENGINE_STOPPED', 'the engine was stopped'));
+    const cause = new TroughError('ENGINE_STOPPED', 'the engine was stopped');
+    for (const { call, isTakenBack } of this.#sent.clear()) if (!isTakenBack) call.fail(cause);
   }
 
   #start(): void {
-    const child: ChildProcess = new ChildProcess(this.#options, {
+    const child: ChildProcess = new ChildProcess(this.#options.child, {
+      onReady: () => {
+        this.#sent.heard(performance.now());
+        // Not before: a start at low priority takes long on a busy machine.
+        if (this.#isSlow) this.#lowerPriority();
+        this.#failedStarts = 0;
+        this.#options.events.onRoom(this, performance.now());
+      },
       onFrame: (type, id, payload) => {
         if (child === this.#child) this.#receive(type, id, payload);
       },
-      onGone: (wasReady) => {
+      onGone: (wasReady, { isOutOfMemory }) => {
         this.#dying.delete(child);
-        if (child === this.#child) this.#onDied(wasReady);
+        if (child === this.#child) this.#onDied(wasReady, isOutOfMemory);
+        if (this.isSpent && this.#dying.size === 0) this.#options.events.onGone(this);
       },
     });
     this.#child = child;
-    for (const sent of this.#order) child.send(FRAME.query, sent.id, sent.call.payload);
   }
 
   #receive(type: number, id: number, payload: Buffer): void {
-    const sent = this.#sent.get(id);
-    if (sent === undefined) return;
+    const now = performance.now();
+    const tookMs = this.#sent.heard(now);
+    const sent = this.#sent.byId(id);
+    if (sent?.isTakenBack === true) this.#confirm(type, sent);
+    else if (sent !== undefined) this.#handle(type, sent, payload, tookMs);
+    this.#options.events.onRoom(this, now);
+  }
+
+  /** What comes of a query that was taken back; a long answer is followed by the end of its cancellation. */
+  #confirm(type: number, sent: Sent): void {
+    if (type === FRAME.head) this.#sent.becomeStream(sent);
+    else if (type !== FRAME.chunk) this.#sent.remove(sent);
+  }
+
+  #handle(type: number, sent: Sent, payload: Buffer, tookMs: number): void {
     switch (type) {
       case FRAME.result:
-        this.#onResult(sent, payload);
+        this.#onResult(sent, payload, tookMs);
         return;
       case FRAME.head:
-        this.#onHead(sent, payload);
+        this.#onHead(sent, payload, tookMs);
         return;
       case FRAME.chunk:
+        sent.credits -= 1;
         if (!sent.isAbandoned) sent.call.chunk(payload);
         return;
       case FRAME.end:
@@ -166,120 +269,95 @@ export class QuerySlot {
         sent.call.finish({ rows: payload.readDoubleBE(4), truncated: payload.readUInt8(12) === 1 });
         return;
       case FRAME.fail:
-        this.#forget(sent);
+        this.#forget(sent, sent.isStream ? undefined : tookMs);
         sent.call.fail(decodeError(payload, { segment: sent.call.query.segment }));
         return;
       default:
-        this.#kill(sent, `an unknown frame ${String(type)}`);
+        this.#kill(sent.call, 'broken');
     }
   }
 
-  #onResult(sent: Sent, payload: Buffer): void {
+  #onResult(sent: Sent, payload: Buffer, tookMs: number): void {
     this.openConnections = payload.readUInt32BE(0);
     const bodyStart = 17 + payload.readUInt32BE(13);
     const summary = { rows: payload.readUInt32BE(8), truncated: payload.readUInt8(12) === 1 };
     sent.call.openMs = payload.readUInt32BE(4) / 1_000;
-    this.#forget(sent);
+    this.#sent.learn(tookMs);
+    this.#forget(sent, tookMs);
     sent.call.whole(decodeColumns(payload.subarray(17, bodyStart)), payload.subarray(bodyStart), summary);
   }
 
-  #onHead(sent: Sent, payload: Buffer): void {
+  #onHead(sent: Sent, payload: Buffer, tookMs: number): void {
     this.openConnections = payload.readUInt32BE(0);
     const bodyStart = 12 + payload.readUInt32BE(8);
-    sent.isStream = true;
     sent.call.openMs = payload.readUInt32BE(4) / 1_000;
-    this.#outOfOrder(sent);
+    this.#sent.learn(tookMs);
+    this.#sent.becomeStream(sent);
     sent.call.begin(decodeColumns(payload.subarray(12, bodyStart)), payload.subarray(bodyStart));
-    this.#events.onRoom();
   }
 
-  #forget(sent: Sent): void {
-    clearTimeout(sent.timer);
-    this.#sent.delete(sent.id);
-    this.#byCall.delete(sent.call);
-    this.#outOfOrder(sent);
-    this.#events.onLeft(sent.call);
-    this.#events.onRoom();
-  }
-
-  #outOfOrder(sent: Sent): void {
-    if (this.#order[0] === sent) {
-      this.#order.shift();
-      this.#headSince = performance.now();
-    } else {
-      this.#order = this.#order.filter((other) => other !== sent);
-    }
-  }
-
-  /** A child that is not ready yet has begun nothing, and hears of a cancel first. */
-  #isRunning(sent: Sent): boolean {
-    return this.isReady && this.#order[0] === sent;
+  #forget(sent: Sent, tookMs?: number): void {
+    this.#sent.remove(sent);
+    this.#options.events.onLeft(this, sent.call, tookMs);
   }
 
   #killUnlessGone(sent: Sent, reason: 'deadline' | 'cancelled'): void {
     sent.timer = setTimeout(
       () => {
-        if (sent.isStream || this.#isRunning(sent)) this.#kill(sent, reason);
+        if (this.#sent.mayRun(sent)) this.#kill(sent.call, reason);
         else this.#killUnlessGone(sent, reason);
       },
       reason === 'deadline' ? DEADLINE_GRACE_MS : CANCEL_GRACE_MS,
     );
   }
 
-  #kill({ call }: Sent, reason: string): void {
+  #kill(call: QueryCall | undefined, reason: KillReason): void {
     const child = this.#child;
     if (child === undefined) return;
-    this.kills += 1;
-    this.#log.warn({ segment: call.query.segment, reason, pid: child.pid }, 'query process killed');
+    this.#options.counters.kills[reason] += 1;
+    this.#options.log.warn({ segment: call?.query.segment, reason, pid: child.pid }, 'query process killed');
     this.#dying.add(child);
     child.kill();
     this.#replace(new TroughError('ENGINE_CHILD_DIED', 'the query process was ended for another query'), true);
   }
 
-  #onDied(wasReady: boolean): void {
+  #onDied(wasReady: boolean, isOutOfMemory: boolean): void {
     this.#child = undefined;
     if (this.#isStopping) return;
-    this.#log.error({ wasReady }, 'query process died');
-    this.#replace(new TroughError('ENGINE_CHILD_DIED', 'the query process died'), wasReady);
+    this.#options.log.error({ wasReady, isOutOfMemory, segment: this.head?.query.segment }, 'query process died');
+    const culprit = isOutOfMemory && !this.#sent.hasRunnableStream ? this.head : undefined;
+    this.#replace(new TroughError('ENGINE_CHILD_DIED', 'the query process died'), wasReady, culprit);
   }
 
-  /** The new child comes first, so that orphans may be given to it. */
-  #replace(cause: TroughError, wasReady: boolean): void {
-    this.restarts += 1;
+  /** The new child is started first: what comes next takes time. */
+  #replace(cause: TroughError, wasReady: boolean, culprit?: QueryCall): void {
+    this.#options.counters.restarts += 1;
     this.#child = undefined;
-    const lost = this.#takeAll();
-    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
-    if (wasReady) this.#start();
-    else this.#startLater();
-    this.#handOn(lost, cause);
+    this.openConnections = 0;
+    const lost = this.#sent.clear();
+    if (!wasReady) this.#failedStarts += 1;
+    if (!this.#isSlow && wasReady) this.#start();
+    else if (!this.#isSlow) this.#startLater();
+    for (const { call, isTakenBack } of lost) if (!isTakenBack) this.#options.events.onLeft(this, call);
+    for (const { call, isStream, isTakenBack } of lost) if (isStream && !isTakenBack) call.fail(cause);
+    const orphans = lost.filter(({ isStream, isAbandoned }) => !isStream && !isAbandoned).map(({ call }) => call);
+    this.#options.events.onDied(this, { cause, culprit, orphans, failedStarts: this.#failedStarts });
   }
 
   #startLater(): void {
     const delayMs = Math.min(RESTART_MS.first * 2 ** this.#failedStarts, RESTART_MS.most);
     this.#restartTimer = setTimeout(() => {
       this.#start();
-      this.#events.onRoom();
     }, delayMs);
   }
 
-  #takeAll(): Sent[] {
-    const lost = [...this.#sent.values()];
-    for (const sent of lost) clearTimeout(sent.timer);
-    this.#sent.clear();
-    this.#byCall.clear();
-    this.#order = [];
-    this.openConnections = 0;
-    return lost;
-  }
-
-  #handOn(lost: readonly Sent[], cause: TroughError): void {
-    for (const { call } of lost) this.#events.onLeft(call);
-    for (const { call, isStream } of lost) if (isStream) call.fail(cause);
-    const orphans = lost.filter(({ isStream, isAbandoned }) => !isStream && !isAbandoned).map(({ call }) => call);
-    this.#events.onOrphans(orphans, cause);
-  }
-
-  #loseAll(cause: TroughError): void {
-    for (const { call } of this.#takeAll()) call.fail(cause);
+  #lowerPriority(): void {
+    const { pid } = this;
+    if (pid === undefined) return;
+    try {
+      setPriority(pid, Math.min(MOST_NICENESS, getPriority(pid) + SLOW_NICENESS));
+    } catch (err) {
+      this.#options.log.debug({ err, pid }, 'the priority of a query process could not be lowered');
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type EngineAnswer, type EngineQuery } from '../../../src/engine/engine.ts';
@@ -60,6 +61,19 @@ export async function bodyOf({ body }: EngineAnswer): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Processor time that a process has used, in hundredths of a second; 0 when there is no such process. */
+export function processorTicks(pid: number): number {
+  try {
+    return Number(
+      readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+        .split(') ')[1]
+        ?.split(' ')[11],
+    );
+  } catch {
+    return 0;
+  }
 }
 
 export function streamOf({ body }: EngineAnswer): AsyncIterable<Uint8Array> {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { bodyOf, ENDLESS, numbers, streamOf, testEngine } from './engine-fixture.ts';
+import { bodyOf, ENDLESS, numbers, processorTicks, streamOf, testEngine } from './engine-fixture.ts';
 
 test('a query past its deadline is killed, its child replaced, and the queries behind it are answered', async () => {
   await using at = await testEngine();
@@ -16,7 +16,9 @@ test('a query past its deadline is killed, its child replaced, and the queries b
   expect(performance.now() - startedAt).toBeLessThan(1_500);
   expect(new Set(await Promise.all(others))).toEqual(new Set(['{"a":1}']));
   const { kills, restarts, children, failures } = at.engine.stats();
-  expect({ children, failures, restarts }).toEqual({ children: 2, failures: 2, restarts: kills });
+  expect({ failures, restarts }).toEqual({ failures: 2, restarts: kills });
+  // Two, and up to two more for what runs long.
+  expect([2, 3, 4]).toContain(children);
   expect(kills).toBeGreaterThan(0);
 });
 
@@ -47,7 +49,7 @@ test('a query that nobody wants any more ends: running, waiting, or before it be
     await expect(each).rejects.toMatchObject({ code: 'ENGINE_CANCELLED' });
   }
   expect(await at.text({ sql: 'select a from t' })).toBe('{"a":1}');
-  expect(at.engine.stats().kills).toBe(1);
+  await eventually('the endless query is killed', () => at.engine.stats().kills === 1);
 });
 
 test('leaving a stream early, or aborting it, ends its query without killing anybody', async () => {
@@ -68,6 +70,7 @@ test('leaving a stream early, or aborting it, ends its query without killing any
 test('a stream that is not read holds up nobody, and fails at its deadline', async () => {
   await using at = await testEngine({ queryChildren: 1 });
   at.make('s', '');
+  await at.text({ sql: 'select 1' });
   const unread = await at.query({ sql: numbers(10_000_000), deadlineMs: 1_000 });
   for (let turn = 0; turn < 20; turn += 1) expect(await at.text({ sql: 'select 1 as x' })).toBe('{"x":1}');
   await eventually('the stream is past its deadline', () => at.engine.stats().failures === 1);
@@ -120,15 +123,6 @@ test('more queries than the queue holds are refused at once', async () => {
   const codes = settled.map((each) => (each.status === 'rejected' ? (each.reason as { code: string }).code : 'ok'));
   expect(new Set(codes)).toEqual(new Set(['ENGINE_DEADLINE', 'ENGINE_POOL_FULL']));
 });
-
-/** Processor time that a process has used, in hundredths of a second. */
-function processorTicks(pid: number): number {
-  return Number(
-    readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
-      .split(') ')[1]
-      ?.split(' ')[11],
-  );
-}
 
 /** Resident memory of a process, MiB. */
 function residentMiB(pid: number): number {
