@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Stats } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { TroughError } from '../errors.ts';
 import { type ListEvent } from './cold-store.ts';
-import { isAbsence } from './cold-failure.ts';
-import { readDirectory } from './directory-reading.ts';
-import {
-  decodeFiles,
-  directorySignature,
-  type DirectoryState,
-  DirectoryStateBuilder,
-  fileSignature,
-} from './directory-state.ts';
+import { type ColdTree, type DirectoryLook, type FileLook } from './cold-tree.ts';
+import { decodeFiles, type DirectoryState, DirectoryStateBuilder } from './directory-state.ts';
 import { StrayFiles } from './stray-files.ts';
 import { coldPath } from '../model/cold-path.ts';
 import { type SegmentId } from '../model/segment-id.ts';
@@ -27,15 +18,13 @@ interface Memory {
  * of the listing that saw it; a listing owns that memory while it runs, so one that is broken off leaves none and the next lists everything.
  */
 export class DirectoryListing {
-  readonly #root: string;
-  readonly #now: () => number;
+  readonly #tree: ColdTree;
   #memory: Memory | undefined;
   #strays: StrayFiles | undefined;
   #directoriesRead = 0;
 
-  constructor(root: string, now: () => number) {
-    this.#root = root;
-    this.#now = now;
+  constructor(tree: ColdTree) {
+    this.#tree = tree;
   }
 
   /** How many directories were read so far, over all listings. */
@@ -53,13 +42,22 @@ export class DirectoryListing {
     if (known !== undefined) this.#memory = undefined;
     const strays = known?.strays ?? new StrayFiles();
     const directories = new Map<string, DirectoryState>();
-    const ahead = [''];
+    const ahead: { readonly path: string; readonly look?: DirectoryLook | undefined }[] = [{ path: '' }];
     for (let at = ahead.pop(); at !== undefined; at = ahead.pop()) {
       signal?.throwIfAborted();
-      const state = yield* this.#visit(at, known?.directories.get(at), strays);
-      if (state === undefined) continue;
-      directories.set(at, state);
-      for (const name of state.subdirectories.toReversed()) ahead.push(at === '' ? name : `${at}/${name}`);
+      const { path } = at;
+      const look = at.look ?? (await this.#tree.lookAt(path, signal));
+      if (look === undefined && path !== '') continue;
+      if (look === undefined) throw new TroughError('COLD_FAILED', `${this.#tree.absolute('')} is not there`);
+      const before = known?.directories.get(path);
+      const looks = new Map<string, DirectoryLook | undefined>();
+      const state = this.#isUnchanged(before, look)
+        ? before
+        : yield* this.#read(path, look, before, { strays, looks }, signal);
+      directories.set(path, state);
+      for (const name of state.subdirectories.toReversed()) {
+        ahead.push({ path: path === '' ? name : `${path}/${name}`, look: looks.get(name) });
+      }
     }
     for (const [directory, state] of known?.directories ?? []) {
       if (directories.has(directory)) continue;
@@ -73,45 +71,47 @@ export class DirectoryListing {
     yield known === undefined ? { ...done, complete: true } : done;
   }
 
-  /** The directory's state now; undefined when it is gone. Only the root must be there. */
-  async *#visit(
-    directory: string,
-    before: DirectoryState | undefined,
-    strays: StrayFiles,
-  ): AsyncGenerator<ListEvent, DirectoryState | undefined> {
-    try {
-      const stats = await stat(join(this.#root, directory));
-      if (before !== undefined && !before.unsettled && before.signature === directorySignature(stats)) return before;
-      return yield* this.#read(directory, stats, before, strays);
-    } catch (error) {
-      if (directory !== '' && isAbsence(error)) return undefined;
-      throw error;
-    }
+  #isUnchanged(before: DirectoryState | undefined, look: DirectoryLook): before is DirectoryState {
+    if (before === undefined || before.unsettled || before.signature !== look.signature) return false;
+    return !this.#tree.looksComeFromParents || before.subdirectories.length === 0;
   }
 
+  /** Reads one directory; what it tells of those inside goes into `looks`. */
   async *#read(
     directory: string,
-    directoryStats: Stats,
+    look: DirectoryLook,
     before: DirectoryState | undefined,
-    strays: StrayFiles,
+    { strays, looks }: { readonly strays: StrayFiles; readonly looks: Map<string, DirectoryLook | undefined> },
+    signal?: AbortSignal,
   ): AsyncGenerator<ListEvent, DirectoryState> {
     this.#directoriesRead += 1;
-    const builder = new DirectoryStateBuilder(directoryStats, this.#now());
+    const builder = new DirectoryStateBuilder(look, this.#tree.nowMs());
     const missing = decodeFiles(before);
-    for await (const found of readDirectory(join(this.#root, directory))) {
+    const isKnown = (id: SegmentId, file: FileLook): boolean => missing.get(id) === file.signature;
+    for await (const found of this.#tree.read(directory, isKnown, signal)) {
       switch (found.kind) {
         case 'directory':
           builder.addDirectory(found.name);
+          looks.set(found.name, found.look);
           break;
-        case 'misnamed':
-          yield { kind: 'ignored', path: join(this.#root, directory, found.name), why: 'its name is not a segment id' };
+        case 'misnamed': {
+          const path = directory === '' ? found.name : `${directory}/${found.name}`;
+          yield { kind: 'ignored', path: this.#tree.absolute(path), why: 'its name is not a segment id' };
           break;
+        }
+        case 'unfinished': {
+          const path = pathOf(directory, found.id);
+          builder.addUnfinished(found.id, missing.get(found.id), path === coldPath(found.id));
+          missing.delete(found.id);
+          yield { kind: 'ignored', path: this.#tree.absolute(path), why: found.why };
+          break;
+        }
         case 'file': {
           const path = pathOf(directory, found.id);
           const knownAs = missing.get(found.id);
           missing.delete(found.id);
-          builder.addFile(found.id, found.stats, path === coldPath(found.id));
-          if (knownAs !== fileSignature(found.stats)) yield* this.#seen(found.id, path, found.stats, strays);
+          builder.addFile(found.id, found.look, path === coldPath(found.id));
+          if (knownAs !== found.look.signature) yield* this.#seen(found.id, path, found.look, strays);
           break;
         }
       }
@@ -121,17 +121,17 @@ export class DirectoryListing {
   }
 
   /** A file that is new or changed. */
-  async *#seen(id: SegmentId, path: string, stats: Stats, strays: StrayFiles): AsyncIterable<ListEvent> {
+  async *#seen(id: SegmentId, path: string, look: FileLook, strays: StrayFiles): AsyncIterable<ListEvent> {
     if (path === coldPath(id)) {
       if (!strays.isCanonicalTaken(id)) {
         for (const stray of strays.all(id)) yield this.#duplicate(stray, path);
         strays.setCanonicalTaken(id, true);
       }
-      yield this.#file(id, path, stats);
+      yield this.#file(id, path, look);
       return;
     }
     const servedBefore = strays.first(id);
-    const isTaken = (await this.#statFile(coldPath(id))) !== undefined;
+    const isTaken = (await this.#tree.stat(coldPath(id))) !== undefined;
     strays.add(id, path, isTaken);
     const served = isTaken ? coldPath(id) : (strays.first(id) ?? path);
     if (served !== path) {
@@ -139,7 +139,7 @@ export class DirectoryListing {
       return;
     }
     if (servedBefore !== undefined && servedBefore !== path) yield this.#duplicate(servedBefore, path);
-    yield this.#file(id, path, stats);
+    yield this.#file(id, path, look);
   }
 
   /** A file that is there no more: the next stray of the same id takes its place, or the segment is gone. */
@@ -150,37 +150,28 @@ export class DirectoryListing {
     else strays.remove(id, path);
     if (!wasServed) return;
     for (const next of strays.all(id)) {
-      const stats = await this.#statFile(next);
-      if (stats !== undefined) {
-        yield this.#file(id, next, stats);
+      const look = await this.#tree.stat(next);
+      if (look !== undefined) {
+        yield this.#file(id, next, look);
         return;
       }
       strays.remove(id, next);
     }
-    yield { kind: 'gone', id, path: join(this.#root, path) };
+    yield { kind: 'gone', id, path: this.#tree.absolute(path) };
   }
 
-  #file(id: SegmentId, path: string, stats: Stats): ListEvent {
-    const file = { id, path: join(this.#root, path), sizeBytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) };
+  #file(id: SegmentId, path: string, look: FileLook): ListEvent {
+    const { sizeBytes, modifiedMs } = look;
+    const file = { id, path: this.#tree.absolute(path), sizeBytes, modifiedMs };
     return { kind: 'file', file };
   }
 
   #duplicate(path: string, served: string): ListEvent {
     return {
       kind: 'ignored',
-      path: join(this.#root, path),
-      why: `the segment lies at ${join(this.#root, served)} too, which is served`,
+      path: this.#tree.absolute(path),
+      why: `the segment lies at ${this.#tree.absolute(served)} too, which is served`,
     };
-  }
-
-  async #statFile(path: string): Promise<Stats | undefined> {
-    try {
-      const stats = await stat(join(this.#root, path));
-      return stats.isFile() ? stats : undefined;
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      throw error;
-    }
   }
 }
 

@@ -1,7 +1,7 @@
-import { type Stats } from 'node:fs';
+import { type DirectoryLook, type FileLook } from './cold-tree.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 
-/** A change that falls into the same tick of the file system's clock as our look at the directory may leave its times as they were. */
+/** A change that falls into the same tick of the storage's clock as our look at the directory may leave its times as they were. */
 const DIRECTORY_SETTLED_MS = 2_000;
 /** A file that was written so lately may be written in place still, which its directory does not show. */
 const FILE_SETTLED_MS = 60_000;
@@ -17,14 +17,13 @@ export interface DirectoryState {
   readonly canonical: number;
 }
 
-/** Changes whenever a name in the directory does. ctime too, since copying tools set mtime back. */
-export function directorySignature(stats: Stats): string {
-  return `${String(stats.ino)}/${String(stats.mtimeMs)}/${String(stats.ctimeMs)}`;
+export function isUnsettled(look: DirectoryLook, nowMs: number): boolean {
+  return look.changedMs > nowMs - DIRECTORY_SETTLED_MS;
 }
 
-/** Changes with the content. The inode, since a copying tool may give a new file the old one's size and time; no ctime, which a hard link moves too. */
-export function fileSignature(stats: Stats): string {
-  return `${stats.size.toString(36)}/${Math.trunc(stats.mtimeMs * 1000).toString(36)}/${stats.ino.toString(36)}`;
+/** Whether a file may be written in place still. */
+export function isYoung(modifiedMs: number, nowMs: number): boolean {
+  return modifiedMs > nowMs - FILE_SETTLED_MS;
 }
 
 /** The remembered files: id → signature. */
@@ -47,21 +46,26 @@ export class DirectoryStateBuilder {
   #unsettled: boolean;
   #canonical = 0;
 
-  /** `stats` were taken before the directory is read, so that a change during the reading shows next time. */
-  constructor(stats: Stats, nowMs: number) {
-    this.#signature = directorySignature(stats);
+  /** The look was taken before the directory is read, so that a change during the reading shows next time. */
+  constructor(look: DirectoryLook, nowMs: number) {
+    this.#signature = look.signature;
     this.#nowMs = nowMs;
-    this.#unsettled = Math.max(stats.mtimeMs, stats.ctimeMs) > nowMs - DIRECTORY_SETTLED_MS;
+    this.#unsettled = isUnsettled(look, nowMs);
   }
 
   addDirectory(name: string): void {
     this.#subdirectories.push(name);
   }
 
-  addFile(id: SegmentId, stats: Stats, isCanonical: boolean): void {
-    this.#lines.push(`${id}/${fileSignature(stats)}`);
-    if (isCanonical) this.#canonical += 1;
-    if (stats.mtimeMs > this.#nowMs - FILE_SETTLED_MS) this.#unsettled = true;
+  addFile(id: SegmentId, look: FileLook, isCanonical: boolean): void {
+    this.#add(id, look.signature, isCanonical);
+    if (isYoung(look.modifiedMs, this.#nowMs)) this.#unsettled = true;
+  }
+
+  /** One that is not all there. As it was listed before, where it was: it neither came nor went. */
+  addUnfinished(id: SegmentId, listedAs: string | undefined, isCanonical: boolean): void {
+    if (listedAs !== undefined) this.#add(id, listedAs, isCanonical);
+    this.#unsettled = true;
   }
 
   build(): DirectoryState {
@@ -72,5 +76,10 @@ export class DirectoryStateBuilder {
       files: Buffer.from(this.#lines.join('\n'), 'utf8'),
       canonical: this.#canonical,
     };
+  }
+
+  #add(id: SegmentId, signature: string, isCanonical: boolean): void {
+    this.#lines.push(`${id}/${signature}`);
+    if (isCanonical) this.#canonical += 1;
   }
 }

@@ -6,6 +6,7 @@ import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './c
 import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom } from './cold-failure.ts';
 import { DirectoryListing } from './directory-listing.ts';
 import { readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
+import { LocalTree } from './local-tree.ts';
 import { StraySearch } from './stray-search.ts';
 import { TemporaryFiles } from './temporary-files.ts';
 import { coldPath } from '../model/cold-path.ts';
@@ -31,8 +32,9 @@ export class LocalDirectory implements ColdStore {
     this.#root = resolve(options.root);
     this.description = `directory ${this.#root}`;
     this.#temporary = new TemporaryFiles(this.#root, now);
-    this.#listing = new DirectoryListing(this.#root, now);
-    this.#search = new StraySearch(this.#root, now);
+    const tree = new LocalTree(this.#root, now);
+    this.#listing = new DirectoryListing(tree);
+    this.#search = new StraySearch(tree);
   }
 
   /** How many directories the listings have read so far: an unchanged one is not read again. */
