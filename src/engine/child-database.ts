@@ -17,7 +17,8 @@ export interface OpenOptions {
   readonly busyMs: number;
   /**
    * Nobody writes the file as long as it is open. SQLite then takes no locks, looks for no changes (a point read costs a fifth) and
-   * neither reads nor makes a file beside it, even when the header says WAL.
+   * neither reads nor makes a file beside it, even when the header says WAL. The VFS without locks keeps no list of the process's files
+   * either, which is walked at every open with the others (SQLite's os_unix.c, inodeList).
    */
   readonly isFrozen?: boolean;
 }
@@ -47,7 +48,7 @@ export function openDatabase(file: string, options: OpenOptions): Sqlite {
 /** An absolute path is never taken for a URI. */
 function nameOf(file: string, { isFrozen = false }: OpenOptions): string {
   if (file === ':memory:') return file;
-  return isFrozen ? `${pathToFileURL(file).href}?immutable=1` : resolve(file);
+  return isFrozen ? `${pathToFileURL(file).href}?immutable=1&vfs=unix-none` : resolve(file);
 }
 
 class UserFunctionError extends Error {}

@@ -117,11 +117,20 @@ export const SETTINGS = {
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),
-  openFiles: integer(500, [1, 100_000], 'segments that each of those keeps open'),
-  engineMemoryBytes: byteSize(2 ** 30, 'memory that each process that runs SQL may take; a query that needs more fails'),
+  openFiles: integer(
+    3_000,
+    [1, 100_000],
+    'most segments that each of those keeps open; fewer while more would not help',
+  ),
+  engineMemoryBytes: byteSize(
+    2 ** 30,
+    'memory that each process that runs SQL may take; a query that needs more fails',
+  ),
   engineTempBytes: byteSize(10 * 2 ** 30, 'largest temporary file that a query may need, for sorting and the like'),
   valueLimitBytes: byteSize(64_000_000, 'largest single value in an answer'),
-  answerRowLimit: integer(undefined, [1, Number.MAX_SAFE_INTEGER], 'most rows of an answer', { fallbackHelp: 'no limit' }),
+  answerRowLimit: integer(undefined, [1, Number.MAX_SAFE_INTEGER], 'most rows of an answer', {
+    fallbackHelp: 'no limit',
+  }),
   answerSizeLimitBytes: byteSize(undefined, 'largest answer', { fallbackHelp: 'no limit' }),
   readCacheBytes: byteSize(2 ** 30, 'disk space for segments that are read here but have no copy here'),
   copyParallel: integer(2, [1, 64], 'files copied from cold storage at a time'),
