@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
-import { type ErrorContext, TroughError } from '../errors.ts';
+import { TroughError } from '../errors.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { SQL_FUNCTIONS, USER_FUNCTION_FAILED } from './sql-functions.ts';
 
 // better-sqlite3 looks at it when the first database is opened: names may be URIs, which alone can say that a file is immutable.
@@ -170,9 +171,4 @@ function isOutOfMemory(thrown: unknown): boolean {
     code === 'ERR_MEMORY_ALLOCATION_FAILED' ||
     (thrown instanceof RangeError && /^(Invalid string length|Array buffer allocation failed)/.test(thrown.message))
   );
-}
-
-function outOfMemory(context: ErrorContext, cause: unknown): TroughError {
-  const message = 'it needs more memory than a process may take, see the setting engineMemory';
-  return new TroughError('ENGINE_MEMORY', message, { ...context, setting: 'engineMemory' }, cause);
 }

@@ -1,6 +1,7 @@
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { decodeError } from './answer-frames.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { type ChildOptions, ChildProcess } from './child-process.ts';
 import { type ServiceMessage, type ServiceName, type Services } from './messages.ts';
 import { FRAME } from './protocol.ts';
@@ -134,9 +135,12 @@ export class ServiceChild {
       onFrame: (type, id, payload) => {
         if (child === this.#child) this.#receive(type, id, payload);
       },
-      onGone: () => {
+      onGone: (_, end) => {
         this.#dying.delete(child);
-        if (child === this.#child) this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process died'));
+        if (child !== this.#child) return;
+        this.#log.error({ ...end, call: this.#order[0]?.name }, 'service process died');
+        if (end.isOutOfMemory) this.#blameFirst();
+        this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process died'));
       },
     });
     this.#child = child;
@@ -198,6 +202,14 @@ export class ServiceChild {
     this.#dying.add(child);
     child.kill();
     this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process was ended for another call'));
+  }
+
+  /** What ran when the memory was used up is not repeated. A commit alone may have been done all the same. */
+  #blameFirst(): void {
+    const first = this.#order[0];
+    if (first === undefined || first.name === 'commit') return;
+    this.#forget(first);
+    first.reject(outOfMemory());
   }
 
   #onDied(cause: TroughError): void {
