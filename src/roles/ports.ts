@@ -74,7 +74,11 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     valueBytes: settings.valueLimitBytes,
     answerRows: settings.answerRowLimit,
     answerBytes: settings.answerSizeLimitBytes,
+    slowChildren: settings.engineSlowChildren,
     mostQueued: settings.maxConcurrentQueries,
+    mostQueuedOfSegment: settings.maxSegmentQueries,
+    mostRunningOfSegment: settings.maxSegmentRunning,
+    mostSlowQueued: settings.maxSlowQueries,
     graceMs: settings.stopGraceMs / 10,
     onQuery: queries.add,
   });

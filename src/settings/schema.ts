@@ -113,10 +113,19 @@ export const SETTINGS = {
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),
   bodyLimitBytes: byteSize(64_000_000, 'largest body of a request'),
-  maxConcurrentQueries: integer(256, [1, 100_000], 'queries that wait for a process at a time; more are answered busy'),
+  maxConcurrentQueries: integer(1_024, [1, 100_000], 'queries that wait for a process; more are answered busy'),
+  maxSegmentQueries: integer(512, [1, 100_000], 'of those, queries of one segment; more are answered crowded'),
+  maxSegmentRunning: integer(64, [1, 100_000], 'queries of one segment that processes work at together; more wait'),
+  maxSlowQueries: integer(64, [1, 100_000], 'queries that are known to run long and wait; more are answered busy'),
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),
+  engineSlowChildren: integer(
+    (context) => Math.max(2, Math.ceil(context.cores / 2)),
+    [1, 1_024],
+    'more of them, only while queries run long, and only for those',
+    { fallbackHelp: 'half as many as cores, at least two' },
+  ),
   openFiles: integer(
     3_000,
     [1, 100_000],
