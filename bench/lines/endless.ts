@@ -1,13 +1,17 @@
+import { setTimeout } from 'node:timers/promises';
 import { pointRead, segmentAt } from '../support/dataset.ts';
 import { DeathWatch, LOOK_EVERY_MS } from '../support/death-watch.ts';
 import { httpLoad, type LoadResult, post } from '../support/http-load.ts';
 import { below } from '../support/random.ts';
 import { median } from '../support/samples.ts';
 import { type Line, readUrl, type Record, type Stage } from '../support/stage.ts';
+import { usageOf } from '../support/usage.ts';
 
 const ENDLESS = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) n from c';
 const CONNECTIONS = 64;
 const DEADLINE_MS = 1_000;
+const GRACE_MS = 150;
+const WATCH_MS = 500;
 
 /** Point reads over all segments of the stage while so many queries without end are in flight, each sent again when its deadline has ended it. */
 export const endlessLines: readonly Line[] = [1, 4].map((inFlight) => ({
@@ -38,11 +42,26 @@ async function beside(stage: Stage, inFlight: number, record: Record): Promise<v
     'trough',
     median(ends.map(({ answeredAt, deadlineAt }) => answeredAt - deadlineAt)),
   );
+  record('cores busy after the last deadline', 'trough', await coresBusy(stage.node.pid));
   // With several in flight it cannot be told which death belongs to which query.
   if (inFlight > 1) return;
-  const late = ends.map(({ deadlineAt }) => (died.find((at) => at >= deadlineAt - LOOK_EVERY_MS) ?? NaN) - deadlineAt);
-  if (late.every(Number.isNaN)) throw new Error('no process died of the endless query');
-  record('process dead after deadline, ms', 'trough', median(late.filter((ms) => !Number.isNaN(ms))));
+  const late = ends.flatMap((end) => deathAfter(end, died));
+  if (late.length > 0) record('process dead after deadline, ms', 'trough', median(late));
+}
+
+/** The ms from its deadline to the death of a process; none when it was waiting then, so that nothing had to die. */
+function deathAfter({ deadlineAt }: End, died: readonly number[]): readonly number[] {
+  const after = died.find((at) => at >= deadlineAt - LOOK_EVERY_MS && at < deadlineAt + DEADLINE_MS);
+  return after === undefined ? [] : [after - deadlineAt];
+}
+
+/** When nobody asks for anything any more: whatever is busy now was not ended. */
+async function coresBusy(pid: number): Promise<number> {
+  await setTimeout(GRACE_MS);
+  const before = await usageOf(pid);
+  await setTimeout(WATCH_MS);
+  const after = await usageOf(pid);
+  return Math.max(0, after.cpuSeconds - before.cpuSeconds) / (WATCH_MS / 1_000);
 }
 
 function load(stage: Stage): Promise<LoadResult> {
@@ -68,7 +87,7 @@ async function askAgainAndAgain(stage: Stage, stop: AbortSignal): Promise<readon
     if (answer.status === 200) throw new Error(`the endless query was answered: ${text}`);
     // One that found no place is not one that ran to its deadline.
     if (answer.status === 504) ends.push({ deadlineAt, answeredAt: performance.now() });
-    else await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    else await setTimeout(LOOK_EVERY_MS);
   }
   return ends;
 }

@@ -24,11 +24,11 @@ async function stream(stage: Stage, record: Record): Promise<void> {
   const sql = rowsSql(streamRows);
   record('rows/s', 'L0', inProcessRows(copyOf(stage.set, 0), sql));
   const memory = new MemoryWatch(stage.node.pid);
-  memory.start();
+  await memory.start();
   const startedAt = performance.now();
   const tail = await lastBytes(stage, sql);
   const seconds = (performance.now() - startedAt) / 1_000;
-  const samples = memory.stop();
+  const samples = await memory.stop();
   if (!tail.includes(`"rows":${String(streamRows)}`)) throw new Error(`the stream ended with ${tail}`);
   record('rows/s', 'trough', streamRows / seconds);
   const after = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
@@ -83,15 +83,18 @@ class MemoryWatch {
     this.#pid = pid;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => {
-      void usageOf(this.#pid).then(({ rssMiB }) => this.#samples.push(rssMiB));
-    }, SAMPLE_EVERY_MS);
+  async start(): Promise<void> {
+    await this.#sample();
+    this.#timer = setInterval(() => void this.#sample(), SAMPLE_EVERY_MS);
   }
 
-  stop(): readonly number[] {
+  async stop(): Promise<readonly number[]> {
     clearInterval(this.#timer);
-    if (this.#samples.length === 0) throw new Error('the stream was too short to see its memory');
+    await this.#sample();
     return this.#samples;
+  }
+
+  async #sample(): Promise<void> {
+    this.#samples.push((await usageOf(this.#pid)).rssMiB);
   }
 }
