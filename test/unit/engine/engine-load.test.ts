@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { ENDLESS, testEngine } from './engine-fixture.ts';
+import { ENDLESS, processorTicks, testEngine } from './engine-fixture.ts';
 
 test('the engine tells what runs and what waits, in all and of one segment, and why it killed', async () => {
   await using at = await testEngine({ queryChildren: 1, slowChildren: 1 });
@@ -22,13 +22,18 @@ test('the engine tells what runs and what waits, in all and of one segment, and 
   });
   expect(at.engine.stats()).toMatchObject({ running, waiting });
   expect(at.engine.load('other')).toEqual({ running: 0, waiting: 0 });
+  const ticks = (): number => at.engine.childPids().reduce((sum, pid) => sum + processorTicks(pid), 0);
+  const before = ticks();
+  await eventually('one of them has begun', () => ticks() > before + 10);
   stop.abort();
   await ended;
   expect(at.engine.load('s')).toEqual({ running: 0, waiting: 0 });
-  await expect(at.text({ sql: ENDLESS, deadlineMs: 100 })).rejects.toMatchObject({ code: 'ENGINE_DEADLINE' });
-  await eventually('both kinds of kill are counted', () => {
-    const { kills, killsByReason } = at.engine.stats();
-    const counted = Object.values(killsByReason).reduce((sum, count) => sum + count, 0);
-    return counted === kills && (killsByReason['cancelled'] ?? 0) > 0 && (killsByReason['deadline'] ?? 0) > 0;
-  });
+  const kills = (): Readonly<Record<string, number>> => at.engine.stats().killsByReason;
+  await eventually(
+    'what nobody wants any more is killed',
+    () => (kills()['cancelled'] ?? 0) + (kills()['unwanted'] ?? 0) > 0,
+  );
+  await expect(at.text({ sql: ENDLESS, deadlineMs: 500 })).rejects.toMatchObject({ code: 'ENGINE_DEADLINE' });
+  await eventually('what is late is killed', () => (kills()['deadline'] ?? 0) > 0);
+  expect(Object.values(kills()).reduce((sum, count) => sum + count, 0)).toBe(at.engine.stats().kills);
 });
