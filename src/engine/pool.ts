@@ -16,6 +16,7 @@ import {
   type WriterOpen,
   type WriteSession,
 } from './engine.ts';
+import { checkDeadlineMs, LEAST_CHECK_MS, whoseCheckEnds } from './file-check.ts';
 import { childOptions, type EngineLimits } from './engine-limits.ts';
 import { ChildLocalDatabase } from './local-database.ts';
 import { QueryPool } from './query-pool.ts';
@@ -33,6 +34,8 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly writerChildren?: number;
   /** More processes, at most, for queries that run long; started when there are such, ended when there are none. Default: half the cores, two at least. */
   readonly slowChildren?: number;
+  /** How long one of those rests before it is ended, milliseconds. Default 10,000. */
+  readonly slowIdleMs?: number;
   /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
   readonly mostQueued?: number;
   /** Of those, queries that have shown to run long. Default 64. */
@@ -41,6 +44,8 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly mostQueuedOfSegment?: number;
   /** Queries of one segment that processes have before them at a time. Default 64. */
   readonly mostRunningOfSegment?: number;
+  /** How long the check of a file may take, whatever its size, milliseconds. Default 60,000; a large file has more. */
+  readonly leastCheckMs?: number;
   /** How long a schema may run, milliseconds. Default 5,000. */
   readonly schemaDeadlineMs?: number;
   /** How long running calls may take to end when the engine stops, milliseconds. Default 5,000. */
@@ -59,6 +64,7 @@ export class ProcessEngine implements Engine {
   readonly #schemas: ServiceChild;
   readonly #checker: ServiceChild;
   readonly #locals: ServiceChild;
+  readonly #leastCheckMs: number;
   readonly #schemaDeadlineMs: number;
   readonly #graceMs: number;
   #isStopping = false;
@@ -69,6 +75,7 @@ export class ProcessEngine implements Engine {
     const children = options.queryChildren ?? Math.max(2, availableParallelism());
     this.#queries = new QueryPool({
       slowChildren: options.slowChildren ?? Math.max(2, Math.ceil(availableParallelism() / 2)),
+      slowIdleMs: options.slowIdleMs ?? 10_000,
       mostSlowQueued: options.mostSlowQueued ?? 64,
       mostQueuedOfSegment: options.mostQueuedOfSegment ?? 1_000,
       mostRunningOfSegment: options.mostRunningOfSegment ?? 64,
@@ -83,6 +90,7 @@ export class ProcessEngine implements Engine {
     this.#schemas = new ServiceChild(child.services, log);
     this.#checker = new ServiceChild(child.services, log);
     this.#locals = new ServiceChild(child.services, log);
+    this.#leastCheckMs = options.leastCheckMs ?? LEAST_CHECK_MS;
     this.#schemaDeadlineMs = options.schemaDeadlineMs ?? 5_000;
     this.#graceMs = options.graceMs ?? 5_000;
   }
@@ -121,7 +129,8 @@ export class ProcessEngine implements Engine {
 
   async verify(file: string, signal?: AbortSignal): Promise<void> {
     this.#refuseWhenStopping();
-    await this.#checker.call('verify', { file }, { signal, isRepeatable: true });
+    const deadlineMs = await checkDeadlineMs(file, this.#leastCheckMs);
+    await whoseCheckEnds(this.#checker.call('verify', { file }, { deadlineMs, signal, isRepeatable: true }));
   }
 
   stats(): EngineStats {

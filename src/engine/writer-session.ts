@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { TroughError } from '../errors.ts';
 import { type SnapshotFile, type WriteOutcome, type WriteRequest, type WriteSession } from './engine.ts';
+import { checkDeadlineMs, LEAST_CHECK_MS, whoseCheckEnds } from './file-check.ts';
 import { type WireOutcome, type WireRequest } from './messages.ts';
 import { type ServiceChild } from './service-child.ts';
 import { packParams } from './wire-values.ts';
@@ -63,9 +64,10 @@ export class ChildWriteSession implements WriteSession {
     const { writer, checker, handle, segment } = this.#deps;
     try {
       await withSegment(segment, writer.call('copyTo', { handle, to }, { signal, isBackground: true }));
+      const deadlineMs = await checkDeadlineMs(to, LEAST_CHECK_MS);
       const { sizeBytes } = await withSegment(
         segment,
-        checker.call('finishSnapshot', { file: to }, { signal, isRepeatable: true }),
+        whoseCheckEnds(checker.call('finishSnapshot', { file: to }, { deadlineMs, signal, isRepeatable: true })),
       );
       return { sizeBytes, sha256: await sha256Of(to, signal) };
     } catch (error) {
