@@ -30,6 +30,8 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly log?: Log;
   /** Processes for queries. Default: one per core, two at least. */
   readonly queryChildren?: number;
+  /** So many of those are there from the start; the others come when several queries come at a time. Default: all. */
+  readonly startChildren?: number;
   /** Processes for writing. Default 2: one whose write does not end holds up only its share of the segments. */
   readonly writerChildren?: number;
   /** More processes, at most, for queries that run long; started when there are such, ended when there are none. Default: half the cores, two at least. */
@@ -82,6 +84,7 @@ export class ProcessEngine implements Engine {
 
       child: child.queries,
       children,
+      startChildren: options.startChildren ?? children,
       mostQueued: options.mostQueued ?? 10_000,
       log,
       onQuery: options.onQuery,

@@ -12,6 +12,8 @@ export interface QueryPoolOptions {
   readonly child: ChildOptions;
   /** For queries that are thought to be quick. */
   readonly children: number;
+  /** Of those, the ones that are there before they are needed. */
+  readonly startChildren: number;
   /** More of them, at most, for queries that are not. */
   readonly slowChildren: number;
   /** Queries that wait for a child; more are refused with ENGINE_POOL_FULL. */
@@ -53,7 +55,8 @@ export class QueryPool {
     this.#quick = new QuickLane({
       children: options.children,
       mostRunningOfSegment: options.mostRunningOfSegment,
-      startSlot: () => this.#startSlot(false),
+      startChildren: options.startChildren,
+      startSlot: (isAsleep) => this.#startSlot(false, isAsleep),
       onLong: this.#onLong,
     });
     this.#slow = new SlowLane({
@@ -134,9 +137,9 @@ export class QueryPool {
     return new TroughError('SEGMENT_QUEUE_FULL', 'too many queries of this segment wait', { segment });
   }
 
-  #startSlot(isSlow: boolean): QuerySlot {
+  #startSlot(isSlow: boolean, isAsleep = false): QuerySlot {
     const { child, log } = this.#options;
-    return new QuerySlot({ child, log, isSlow, events: this.#events, counters: this.#counters });
+    return new QuerySlot({ child, log, isSlow, isAsleep, events: this.#events, counters: this.#counters });
   }
 
   readonly #events: SlotEvents = {

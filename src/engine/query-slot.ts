@@ -42,6 +42,8 @@ interface SlotOptions {
   /** Shared by all slots, and outliving them. */
   readonly counters: SlotCounters;
   readonly isSlow: boolean;
+  /** It has no child before it is woken. */
+  readonly isAsleep?: boolean;
 }
 
 /** One that is silent for longer gets nothing new, and what waits behind its query goes elsewhere. Milliseconds. */
@@ -65,16 +67,22 @@ export class QuerySlot {
   #failedStarts = 0;
   #isStopping = false;
   #isSlow: boolean;
+  #isAsleep: boolean;
   openConnections = 0;
 
   constructor(options: SlotOptions) {
     this.#options = options;
     this.#isSlow = options.isSlow;
-    this.#start();
+    this.#isAsleep = options.isAsleep ?? false;
+    if (!this.#isAsleep) this.#start();
   }
 
   get isReady(): boolean {
     return this.#child?.isReady === true;
+  }
+
+  get isAsleep(): boolean {
+    return this.#isAsleep;
   }
 
   get isSlow(): boolean {
@@ -198,6 +206,13 @@ export class QuerySlot {
   demote(): void {
     this.#isSlow = true;
     this.#lowerPriority();
+  }
+
+  /** Starts its first child. */
+  wake(): void {
+    if (!this.#isAsleep || this.#isStopping) return;
+    this.#isAsleep = false;
+    this.#start();
   }
 
   /** Ends the child at once; its queries go elsewhere. */

@@ -5,9 +5,11 @@ import { SegmentQueues } from './segment-queues.ts';
 
 export interface QuickLaneOptions {
   readonly children: number;
+  /** So many are there from the start; the others come when those have enough to do for the first time. */
+  readonly startChildren: number;
   /** Queries of one segment that children have before them at a time. */
   readonly mostRunningOfSegment: number;
-  readonly startSlot: () => QuerySlot;
+  readonly startSlot: (isAsleep: boolean) => QuerySlot;
   /** A child is at one query for long: its successor, when it was taken away from here. */
   readonly onLong: (slot: QuerySlot) => QuerySlot;
 }
@@ -26,7 +28,9 @@ export class QuickLane {
 
   constructor(options: QuickLaneOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.children }, () => options.startSlot());
+    this.#slots = Array.from({ length: options.children }, (_, place) =>
+      options.startSlot(place >= options.startChildren),
+    );
     this.#queues = new SegmentQueues({
       homes: options.children,
       homeOf: (segment) => crc32(segment) % options.children,
@@ -48,6 +52,7 @@ export class QuickLane {
 
   add(call: QueryCall): void {
     const slot = this.#queues.start(call, this.#choose);
+    if (slot?.isIdle !== true) this.#slots.find(({ isAsleep }) => isAsleep)?.wake();
     if (slot === undefined) this.#queues.add(call);
     else slot.give(call);
     this.#watchStalls();

@@ -67,6 +67,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     nodePath: host.nodePath,
     log,
     ...(settings.engineChildren === 0 ? {} : { queryChildren: settings.engineChildren }),
+    startChildren: 1,
     openFiles: settings.openFiles,
     memoryBytes: settings.engineMemoryBytes,
     temporaryBytes: settings.engineTempBytes,
