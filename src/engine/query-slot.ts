@@ -81,10 +81,6 @@ export class QuerySlot {
     return this.#child?.isReady === true;
   }
 
-  get isAsleep(): boolean {
-    return this.#isAsleep;
-  }
-
   get isSlow(): boolean {
     return this.#isSlow;
   }
@@ -208,11 +204,12 @@ export class QuerySlot {
     this.#lowerPriority();
   }
 
-  /** Starts its first child. */
-  wake(): void {
-    if (!this.#isAsleep || this.#isStopping) return;
+  /** Starts its first child; false when there is nothing to start. */
+  wake(): boolean {
+    if (!this.#isAsleep || this.#isStopping) return false;
     this.#isAsleep = false;
     this.#start();
+    return true;
   }
 
   /** Ends the child at once; its queries go elsewhere. */

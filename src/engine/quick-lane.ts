@@ -52,7 +52,7 @@ export class QuickLane {
 
   add(call: QueryCall): void {
     const slot = this.#queues.start(call, this.#choose);
-    if (slot?.isIdle !== true) this.#slots.find(({ isAsleep }) => isAsleep)?.wake();
+    if (this.#isBusy(slot)) this.#slots.some((each) => each.wake());
     if (slot === undefined) this.#queues.add(call);
     else slot.give(call);
     this.#watchStalls();
@@ -104,6 +104,12 @@ export class QuickLane {
   /** Whether another child than this one takes queries now, or will soon. */
   hasOther(than: QuerySlot, now: number): boolean {
     return this.#slots.some((slot) => slot !== than && !slot.isStalled(now));
+  }
+
+  /** Not when the first ones are only starting. */
+  #isBusy(chosen: QuerySlot | undefined): boolean {
+    if (chosen !== undefined) return !chosen.isIdle;
+    return this.#queues.size > 0 || this.#slots.some(({ isReady }) => isReady);
   }
 
   readonly #choose = (home: number): QuerySlot | undefined => {
