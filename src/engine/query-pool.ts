@@ -16,6 +16,8 @@ export interface QueryPoolOptions {
   readonly startChildren: number;
   /** More of them, at most, for queries that are not. */
   readonly slowChildren: number;
+  /** How long one of those rests before it is ended, milliseconds. */
+  readonly slowIdleMs: number;
   /** Queries that wait for a child; more are refused with ENGINE_POOL_FULL. */
   readonly mostQueued: number;
   /** Of those, queries that wait for a slow child. */
@@ -62,6 +64,7 @@ export class QueryPool {
     this.#slow = new SlowLane({
       children: options.slowChildren,
       mostQueued: options.mostSlowQueued,
+      idleMs: options.slowIdleMs,
       startSlot: () => this.#startSlot(true),
     });
   }

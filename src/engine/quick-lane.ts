@@ -25,6 +25,8 @@ export class QuickLane {
   #stallTimer: NodeJS.Timeout | undefined;
   /** Guests from a home that is held up, and those that are at home, take turns. */
   #isGuestsTurn = false;
+  /** What holds up all children but one: that one is not given the same again. */
+  #barred: readonly QueryCall[] = [];
 
   constructor(options: QuickLaneOptions) {
     this.#options = options;
@@ -51,7 +53,7 @@ export class QuickLane {
   }
 
   add(call: QueryCall): void {
-    const slot = this.#queues.start(call, this.#choose);
+    const slot = this.#mayRun(call) ? this.#queues.start(call, this.#choose) : undefined;
     if (this.#isBusy(slot)) this.#slots.some((each) => each.wake());
     if (slot === undefined) this.#queues.add(call);
     else slot.give(call);
@@ -86,7 +88,7 @@ export class QuickLane {
     const home = this.#slots.indexOf(slot);
     while (home >= 0 && slot.isOpen(now)) {
       const from = this.#next(home, now);
-      const call = from === undefined ? undefined : this.#queues.take(from);
+      const call = from === undefined ? undefined : this.#queues.take(from, this.#mayRun);
       if (call === undefined) return;
       slot.give(call);
     }
@@ -111,6 +113,9 @@ export class QuickLane {
     if (chosen !== undefined) return !chosen.isIdle;
     return this.#queues.size > 0 || this.#slots.some(({ isReady }) => isReady);
   }
+
+  readonly #mayRun = ({ query: { segment, sql } }: QueryCall): boolean =>
+    this.#barred.length === 0 || !this.#barred.some(({ query }) => query.sql === sql && query.segment === segment);
 
   readonly #choose = (home: number): QuerySlot | undefined => {
     const now = performance.now();
@@ -150,8 +155,11 @@ export class QuickLane {
   }
 
   #look(now: number): void {
+    const stalled = this.#slots.filter((slot) => slot.isStalled(now));
+    const areAllButOne = stalled.length > 0 && stalled.length >= this.#slots.length - 1;
+    this.#barred = areAllButOne ? stalled.map(({ head }) => head).filter((head) => head !== undefined) : [];
     for (const [home, slot] of this.#slots.entries()) {
-      if (!slot.isStalled(now)) continue;
+      if (!stalled.includes(slot)) continue;
       for (const call of slot.takeBack().reverse()) this.#queues.addFirst(call);
       if (slot.isLong()) this.#slots[home] = this.#options.onLong(slot);
     }

@@ -60,11 +60,12 @@ export class SegmentQueues implements CallPlace, CallQueue {
     return (this.#turns[home]?.size ?? 0) > 0;
   }
 
-  /** The next query of the segment whose turn it is; from now on it counts as running. */
-  take(home: number): QueryCall | undefined {
+  /** The next query of the segment whose turn it is, but for those that may not run now; from here on it counts as running. */
+  take(home: number, mayRun: (call: QueryCall) => boolean = always): QueryCall | undefined {
     for (const load of this.#turns[home] ?? []) {
-      this.#turns[home]?.delete(load);
       for (const call of load.waiting) {
+        if (!mayRun(call)) continue;
+        this.#turns[home]?.delete(load);
         load.waiting.delete(call);
         this.size -= 1;
         load.running += 1;
@@ -126,4 +127,8 @@ export class SegmentQueues implements CallPlace, CallQueue {
   #forgetIdle(load: SegmentLoad): void {
     if (load.running === 0 && load.waiting.size === 0) this.#loads.delete(load.segment);
   }
+}
+
+function always(): boolean {
+  return true;
 }

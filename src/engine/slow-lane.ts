@@ -7,11 +7,11 @@ export interface SlowLaneOptions {
   readonly children: number;
   /** Queries that wait for one of them. */
   readonly mostQueued: number;
+  /** A process that has had nothing to do for so long is ended, milliseconds. */
+  readonly idleMs: number;
   readonly startSlot: () => QuerySlot;
 }
 
-/** A process that has had nothing to do for so long is ended, milliseconds. */
-const IDLE_MS = 10_000;
 /** Before another start when one has failed, milliseconds. */
 const RETRY_MS = 1_000;
 const STOP_GRACE_MS = 300;
@@ -117,8 +117,8 @@ export class SlowLane {
     this.#idleTimer ??= setTimeout(() => {
       this.#idleTimer = undefined;
       const now = performance.now();
-      for (const slot of this.#live()) if (slot.idleMs(now) >= IDLE_MS) void slot.stop(STOP_GRACE_MS);
+      for (const slot of this.#live()) if (slot.idleMs(now) >= this.#options.idleMs) void slot.stop(STOP_GRACE_MS);
       if (this.#slots.size > 0) this.#watchIdle();
-    }, IDLE_MS / 2).unref();
+    }, this.#options.idleMs / 2).unref();
   }
 }
