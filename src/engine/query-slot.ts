@@ -42,7 +42,6 @@ interface SlotOptions {
   /** Shared by all slots, and outliving them. */
   readonly counters: SlotCounters;
   readonly isSlow: boolean;
-  /** It has no child before it is woken. */
   readonly isAsleep?: boolean;
 }
 
