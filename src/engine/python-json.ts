@@ -38,7 +38,7 @@ function dumpText(text: string): string {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const BLANK = /[ \t\n\r]*/y;
 const WORD = /null|true|false|NaN|-?Infinity/y;
 
@@ -90,10 +90,18 @@ class Parser {
     return { number: isFloat ? pythonFloat(Number(number[0])) : number[0] === '-0' ? '0' : number[0] };
   }
 
+  /** Piece by piece: one expression for the whole would need a stack as long as the text. */
   #string(): string {
-    const found = this.#match(STRING);
-    if (found === null) throw new SyntaxError('unterminated string');
-    return JSON.parse(found[0]) as string;
+    const start = this.#at;
+    if (this.#text.charAt(start) !== '"') throw new SyntaxError('expecting a string');
+    this.#at += 1;
+    for (;;) {
+      this.#match(PLAIN);
+      const char = this.#text.charAt(this.#at);
+      if (char !== '\\' && char !== '"') throw new SyntaxError('unterminated string');
+      this.#at += char === '"' ? 1 : 2;
+      if (char === '"') return JSON.parse(this.#text.slice(start, this.#at)) as string;
+    }
   }
 
   #list(): PythonJson[] {

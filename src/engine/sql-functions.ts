@@ -58,12 +58,15 @@ function buildRedirectArray(url: SqlValue, status: SqlValue, hopPath: SqlValue, 
 }
 
 const INTEGER = /^[+-]?\d+(?:_\d+)*$/;
+/** What Python's `int` leaves out at the ends; JavaScript's `trim` takes more. */
+const BLANK_ENDS =
+  /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
 
 /** `int(x)`. */
 function pythonInt(value: Exclude<SqlValue, null>): bigint {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return BigInt(Math.trunc(value));
-  const text = textOf(value).trim();
+  const text = textOf(value).replace(BLANK_ENDS, '');
   if (!INTEGER.test(text)) throw new TypeError('invalid literal for int()');
   return BigInt(text.replaceAll('_', '').replace(/^\+/, ''));
 }

@@ -52,13 +52,14 @@ describe('SEEDCRAWLEDSTATUS', () => {
     [null, 'Not crawled (None)'],
     ['200', 'Crawled'],
     [' +2_00 ', 'Crawled'],
+    ['\xa0200\x85', 'Crawled'],
     [200.9, 'Crawled'],
     [-0.5, 'Not crawled (queued)'],
   ])('of %s is %s', (value, status) => {
     expect(call('seedcrawledstatus', value)).toBe(status);
   });
 
-  test.each<[SqlValue]>([['abc'], [''], ['2.5'], [Infinity]])('of %s fails', (value) => {
+  test.each<[SqlValue]>([['abc'], ['\ufeff200'], ['\x1c200'], [''], ['2.5'], [Infinity]])('of %s fails', (value) => {
     expect(() => call('seedcrawledstatus', value)).toThrow();
   });
 });
@@ -85,6 +86,13 @@ describe('BUILDREDIRECTARRAY', () => {
     ],
   ])('%s', (_, values, text) => {
     expect(call('buildredirectarray', ...values)).toBe(text);
+  });
+
+  test('takes a list with texts of many megabytes', () => {
+    const list = JSON.stringify(['x'.repeat(10_000_000), '\n'.repeat(2_000_000)]);
+    expect(String(call('buildredirectarray', 'u', 200n, 'R', list))).toMatch(
+      /^\[\{"seed": "u", "status": "Crawled"\}, "/,
+    );
   });
 
   test.each<[string, SqlValue[]]>([
