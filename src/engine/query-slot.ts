@@ -102,7 +102,7 @@ export class QuerySlot {
     return this.#sent.size === 0;
   }
 
-  /** How long it has had nothing to do, milliseconds. */
+  /** Without anything to do, milliseconds. */
   idleMs(now: number): number {
     return this.isIdle && this.isReady ? now - this.#sent.pieceSince : 0;
   }
