@@ -219,9 +219,8 @@ export class QuerySlot {
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
-    const child = this.#child;
-    const children = child === undefined ? [...this.#dying] : [child, ...this.#dying];
-    await Promise.all(children.map((each) => each.stop(graceMs)));
+    const children = [this.#child, ...this.#dying];
+    await Promise.all(children.map((child) => child?.stop(graceMs)));
     const cause = new TroughError('ENGINE_STOPPED', 'the engine was stopped');
     for (const { call, isTakenBack } of this.#sent.clear()) if (!isTakenBack) call.fail(cause);
   }
