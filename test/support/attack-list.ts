@@ -157,7 +157,13 @@ export const PRAGMAS: readonly Attack[] = [
 ];
 
 export const SEVERAL_STATEMENTS: readonly Attack[] = [
-  ...noSelect('select 1; select 2', 'select 1;;select 2', 'select 1; delete from t', 'select 1;\n-- c\n;delete from t'),
+  ...noSelect(
+    'select 1; select 2',
+    '(select 1); select 2',
+    'select 1;;select 2',
+    'select 1; delete from t',
+    'select 1;\n-- c\n;delete from t',
+  ),
   ...noSelect('select 1; junk', 'select 1;\u00a0', "select 1; '", 'select 1; /* c */ pragma writable_schema = 1'),
   ...noSelect("select ';'; delete from t", 'select "a"";"; delete from t', 'select [;]; delete from t'),
   ...noSelect('select 1 -- ;\n; delete from t', 'select 1 /* ; */; delete from t', 'select :a; delete from t'),
@@ -175,7 +181,14 @@ export const SEVERAL_STATEMENTS: readonly Attack[] = [
   ),
   ...invalid('incomplete input', 'select', 'select (', 'select /* abc', 'with', 'with a as (select 1)', 'values'),
   ...invalid('syntax error', 'select 1 junk junk', 'select * from t for update', "select * into outfile 'x' from t"),
-  ...invalid('syntax error', '(select 1)', '(((', 'select 1 union delete from t', 'with a as (begin) select 1'),
+  ...invalid(
+    'syntax error',
+    '(((',
+    '(select 1) (select 2)',
+    '(select 1) delete from t',
+    'select 1 union delete from t',
+    'with a as (begin) select 1',
+  ),
 ];
 
 export const WRITING: readonly Attack[] = [
@@ -250,11 +263,15 @@ export const LONG_STATEMENTS: readonly Attack[] = [
   ...invalid('Incorrect number of bindings', 'select :a, @a, $a, #a', 'select ?, ?32766'),
 ];
 
+function tooLarge(...texts: readonly string[]): Attack[] {
+  return texts.map((sql) => ({ sql, code: 'SQL_TOO_LARGE', words: 'larger than' }));
+}
+
 /** Read without trouble, and refused while they run. */
 export const LARGE_VALUES: readonly Attack[] = [
-  ...failed('too big', 'select length(zeroblob(2000000000))', 'select length(randomblob(1e9))'),
-  ...failed('too big', "select length(printf('%2147483647d', 1))"),
-  ...failed('too big', 'select hex(zeroblob(600000000))', 'select length(zeroblob(1e9) || zeroblob(1e9))'),
+  ...tooLarge('select length(zeroblob(2000000000))', 'select length(randomblob(1e9))'),
+  ...tooLarge("select length(printf('%2147483647d', 1))"),
+  ...tooLarge('select hex(zeroblob(600000000))', 'select length(zeroblob(1e9) || zeroblob(1e9))'),
   named('a LIKE pattern of 60,000', failed('too complex', `select 'x' like '${'%x'.repeat(30_000)}'`)),
   named('a GLOB pattern of 60,000', failed('too complex', `select 'x' glob '${'['.repeat(60_000)}'`)),
   named('JSON 5,000 deep', failed('malformed JSON', `select json('${'['.repeat(5_000)}${']'.repeat(5_000)}')`)),

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { connect } from 'nats';
 import { promote, provision, readFrom, writeTo } from './api.ts';
 import { type Attack } from './attack-list.ts';
+import { eventually } from './eventually.ts';
 import { type CallAnswer, httpCall } from './http-call.ts';
 import { descendants } from './process-tree.ts';
 import { tempDir } from './temp-dir.ts';
@@ -13,6 +14,9 @@ import { trough, type TroughRun } from './trough-process.ts';
 /** One that is being written, which is read in WAL mode, and one that is a copy. */
 const SEGMENTS = ['live', 'copy'] as const;
 type Segment = (typeof SEGMENTS)[number];
+
+/** Of the codes that are not a plain 400. */
+const STATUS: Readonly<Record<string, number>> = { ENGINE_DEADLINE: 504, SQL_TOO_LARGE: 413 };
 
 const NATS_TIMEOUT_MS = 60_000;
 
@@ -71,6 +75,17 @@ export async function attackTarget(...args: string[]): Promise<AttackTarget> {
   await promote(run, 'copy');
   const released = await httpCall(run.ready.urls.syncMaster, 'v1/segments/copy/release', { method: 'POST' });
   if (released.status !== 200) throw new Error(released.text);
+  await eventually(
+    'the released segment has its copy',
+    async () => {
+      const names = Object.keys(await hashes(dir.path));
+      return (
+        names.some((name) => /^data\/segments\/.*\/copy\.sqlite$/.test(name)) &&
+        !names.some((name) => name.startsWith('data/tmp/'))
+      );
+    },
+    60_000,
+  );
 
   const overNats = async (segment: Segment, { sql, params }: Attack): Promise<CallAnswer> => {
     const body = params === undefined ? sql : JSON.stringify({ sql, params });
@@ -80,7 +95,7 @@ export async function attackTarget(...args: string[]): Promise<AttackTarget> {
   };
   const read = run.ready.urls.read;
   const askAll = (segment: Segment, attack: Attack): Promise<Answered[]> => {
-    const status = attack.code === 'ENGINE_DEADLINE' ? 504 : 400;
+    const status = STATUS[attack.code] ?? 400;
     const { sql, params } = attack;
     const json = params === undefined ? { sql } : { sql, params };
     const calls: [string, number, Promise<CallAnswer>][] = [
@@ -130,8 +145,8 @@ function makeOther(file: string): void {
   db.close();
 }
 
-/** What changes by itself: what nats-server stores, what the node notes down about itself, and the locks of readers in a WAL index. */
-const CHANGES = /^data\/(nats|catalogue\.sqlite|inventory\.sqlite)|-shm$/;
+/** What changes by itself: what nats-server stores, what the node notes down about itself, what it keeps of cold storage for a while, and the locks of readers in a WAL index. */
+const CHANGES = /^data\/(nats|cache|catalogue\.sqlite|inventory\.sqlite)|-shm$/;
 
 async function hashes(root: string): Promise<Record<string, string>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
