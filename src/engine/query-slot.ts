@@ -220,7 +220,7 @@ export class QuerySlot {
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
     const children = [this.#child, ...this.#dying];
-    await Promise.all(children.map((child) => child?.stop(graceMs)));
+    await Promise.all(children.map(async (child) => child?.stop(graceMs)));
     const cause = new TroughError('ENGINE_STOPPED', 'the engine was stopped');
     for (const { call, isTakenBack } of this.#sent.clear()) if (!isTakenBack) call.fail(cause);
   }
