@@ -13,19 +13,36 @@ const DEADLINE_MS = 1_000;
 const GRACE_MS = 150;
 const WATCH_MS = 500;
 
-/** Point reads over all segments of the stage while so many queries without end are in flight, each sent again when its deadline has ended it. */
-export const endlessLines: readonly Line[] = [1, 4].map((inFlight) => ({
-  name: `endless-${String(inFlight)}`,
-  run: (stage, record) => beside(stage, inFlight, record),
-}));
+interface EndlessOptions {
+  readonly inFlight: number;
+  /** The segment that a query without end is for, by the number of its asker. */
+  readonly segmentOf: (asker: number) => number;
+}
 
-async function beside(stage: Stage, inFlight: number, record: Record): Promise<void> {
+/**
+ * Point reads over all segments of the stage while so many queries without end are in flight, each sent again when its deadline has ended it:
+ * the same one, which an engine may remember, or (`anew`) one for a segment at random.
+ */
+export const endlessLines: readonly Line[] = [
+  ...[1, 4].map((inFlight) =>
+    endlessLine(`endless-${String(inFlight)}`, () => ({ inFlight, segmentOf: (asker) => asker })),
+  ),
+  endlessLine('endless-anew-4', ({ set }) => ({ inFlight: 4, segmentOf: () => below(set.count) })),
+];
+
+function endlessLine(name: string, optionsFor: (stage: Stage) => EndlessOptions): Line {
+  return { name, run: (stage, record) => beside(stage, optionsFor(stage), record) };
+}
+
+async function beside(stage: Stage, { inFlight, segmentOf }: EndlessOptions, record: Record): Promise<void> {
   const quiet = await load(stage);
   if (quiet.failed > 0) throw new Error(`${String(quiet.failed)} requests failed: ${quiet.firstFailure ?? ''}`);
   const deaths = new DeathWatch(stage.node.pid);
   await deaths.start();
   const stop = new AbortController();
-  const endless = Array.from({ length: inFlight }, () => askAgainAndAgain(stage, stop.signal));
+  const endless = Array.from({ length: inFlight }, (_, asker) =>
+    askAgainAndAgain(stage, () => segmentOf(asker), stop.signal),
+  );
   const busy = await load(stage);
   stop.abort();
   const ends = (await Promise.all(endless)).flat();
@@ -76,10 +93,10 @@ interface End {
   readonly answeredAt: number;
 }
 
-async function askAgainAndAgain(stage: Stage, stop: AbortSignal): Promise<readonly End[]> {
+async function askAgainAndAgain(stage: Stage, segment: () => number, stop: AbortSignal): Promise<readonly End[]> {
   const ends: End[] = [];
   while (!stop.aborted) {
-    const url = new URL(`/v1/segments/${segmentAt(below(stage.set.count))}/query`, readUrl(stage));
+    const url = new URL(`/v1/segments/${segmentAt(segment())}/query`, readUrl(stage));
     const deadlineAt = performance.now() + DEADLINE_MS;
     const body = JSON.stringify({ sql: ENDLESS, deadlineMs: DEADLINE_MS });
     const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
