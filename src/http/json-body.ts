@@ -8,13 +8,13 @@ import { decodeUtf8 } from './utf8.ts';
 /** The JSON body, checked. REQUEST_INVALID says where it is wrong. An empty body counts as `whenEmpty`, if given. */
 export async function jsonBody<T>(exchange: Exchange, schema: z.ZodType<T>, whenEmpty?: object): Promise<T> {
   const text = decodeUtf8(await exchange.body());
-  if (whenEmpty !== undefined && text.trim() === '') return check(schema, whenEmpty, 'the body');
-  return check(schema, parseExactJson(text), 'the body');
+  if (whenEmpty !== undefined && text.trim() === '') return check(schema, whenEmpty, 'the body is');
+  return check(schema, parseExactJson(text), 'the body is');
 }
 
 /** The URL parameters, checked. REQUEST_INVALID. */
 export function parameters<T>(exchange: Exchange, schema: z.ZodType<T>): T {
-  return check(schema, allParameters(exchange.query), 'the URL parameters');
+  return check(schema, allParameters(exchange.query), 'the URL parameters are');
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
@@ -22,7 +22,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   if (result.success) return result.data;
   const { path, message } = deepest(result.error.issues);
   const at = path.map(String).join('.');
-  throw new TroughError('REQUEST_INVALID', `${what} is wrong${at === '' ? '' : ` at '${at}'`}: ${message}`, { at });
+  throw new TroughError('REQUEST_INVALID', `${what} wrong${at === '' ? '' : ` at '${at}'`}: ${message}`, { at });
 }
 
 interface Complaint {

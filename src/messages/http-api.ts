@@ -7,18 +7,23 @@ const LARGEST = 2n ** 63n - 1n;
 const SMALLEST = -(2n ** 63n);
 
 /** A bound value: a boolean becomes 0 or 1, `{"base64"}` a BLOB; integers keep all their 64 bits. */
-export const ParamValue = z.union([
-  z.null(),
-  z.number(),
-  z.bigint().min(SMALLEST).max(LARGEST),
-  z.string(),
-  z.boolean(),
-  z.strictObject({ base64: z.base64() }),
-]);
+export const ParamValue = z.union(
+  [
+    z.null(),
+    z.number(),
+    z.bigint().min(SMALLEST).max(LARGEST),
+    z.string(),
+    z.boolean(),
+    z.strictObject({ base64: z.base64() }),
+  ],
+  { error: 'must be null, a number, a string, a boolean or {"base64": …}' },
+);
 export type ParamValue = z.infer<typeof ParamValue>;
 
 /** In order for `?`, or by name (without the prefix) for `:name`, `@name`, `$name`. */
-export const Params = z.union([z.array(ParamValue), z.record(z.string(), ParamValue)]);
+export const Params = z.union([z.array(ParamValue), z.record(z.string(), ParamValue)], {
+  error: 'must be a list of values, or an object of values by name',
+});
 export type Params = z.infer<typeof Params>;
 
 export const AnswerFormat = z.enum(['json', 'ndjson', 'csv']);
@@ -51,7 +56,13 @@ const Json = z.union([z.null(), z.number(), z.string(), z.strictObject({ base64:
 
 export const QueryAnswer = z.strictObject({
   columns: z.array(z.string()),
-  rows: z.array(z.array(Json)),
+  rows: z
+    .array(z.array(Json))
+    .describe(
+      'A REAL always has a point or an exponent, an INTEGER never; the digits are the shortest that read back as the same number. ' +
+        'An infinite REAL is null (SQLite itself has NULL for NaN). A BLOB is an object with its bytes in base64. ' +
+        'In a TEXT, what is no UTF-8 (lone surrogates too) is U+FFFD; cast(x as blob) has its bytes.',
+    ),
   segment: z.string(),
   version: z.string().describe("The version of the segment that answered; 'live' for one that is being written."),
   node: z.string(),
