@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
 import { type LiftedQuery, liftLiterals } from '../model/sql-literals.ts';
 import { parseQuery } from '../model/sql-rules.ts';
@@ -12,6 +12,9 @@ const LONGEST_KEPT_SQL = 4_096;
 /** How long a reader waits for a lock: only while the writer recovers or truncates its WAL. */
 const BUSY_MS = 1_000;
 
+/** better-sqlite3's default: what SQLite caches of one file at most. */
+const LARGEST_CACHE_BYTES = 16_000 * 1_024;
+
 interface BoundQuery {
   readonly prepared: PreparedQuery;
   /** The values for its parameters, when they stood in the text. */
@@ -22,13 +25,16 @@ interface BoundQuery {
 export class Connection {
   readonly version: string;
   readonly live: boolean;
+  /** What SQLite may come to cache of the file; of one that grows, as it was when it was opened. */
+  readonly cacheBytes: number;
   readonly #db: Sqlite;
   readonly #prepared = new Map<string, PreparedQuery>();
   #users = 0;
   #isKept = true;
 
-  constructor(db: Sqlite, version: string, live: boolean) {
+  constructor(db: Sqlite, version: string, live: boolean, sizeBytes: number) {
     this.#db = db;
+    this.cacheBytes = Math.min(sizeBytes, LARGEST_CACHE_BYTES);
     this.version = version;
     this.live = live;
   }
@@ -95,11 +101,14 @@ const CLOSED_AT_ONCE = 4;
 export class Connections {
   readonly #size: AdaptiveSize;
   readonly #byFile = new Map<string, Connection>();
+  readonly #mostCacheBytes: number;
+  #cacheBytes = 0;
 
   /** Called before each run of a statement, unless it was quick the last time. */
   readonly beforeUnknown: () => void;
 
-  constructor(most: number, beforeUnknown: () => void = () => undefined) {
+  constructor(most: number, beforeUnknown: () => void = () => undefined, mostCacheBytes = Infinity) {
+    this.#mostCacheBytes = mostCacheBytes;
     this.#size = new AdaptiveSize({ least: LEAST_KEPT, most });
     this.beforeUnknown = beforeUnknown;
   }
@@ -112,17 +121,18 @@ export class Connections {
   get(file: string, version: string, live: boolean): Connection {
     const kept = this.#byFile.get(file);
     if (kept !== undefined) {
-      this.#byFile.delete(file);
       if (kept.version === version && kept.live === live) {
+        this.#byFile.delete(file);
         this.#byFile.set(file, kept);
         this.#size.hit();
         return kept;
       }
-      kept.drop();
+      this.#remove(file, kept);
     }
     this.#size.miss(file);
-    const opened = new Connection(openSegment(file, live), version, live);
+    const opened = new Connection(openSegment(file, live), version, live, statSync(file).size);
     this.#byFile.set(file, opened);
+    this.#cacheBytes += opened.cacheBytes;
     this.#evict();
     return opened;
   }
@@ -132,24 +142,29 @@ export class Connections {
    * long answer from a live file must not share its connection: later queries would miss later writes.
    */
   detach(file: string, connection: Connection): void {
-    if (this.#byFile.get(file) !== connection) return;
-    this.#byFile.delete(file);
-    connection.drop();
+    if (this.#byFile.get(file) === connection) this.#remove(file, connection);
   }
 
   /** After an error that may come from the file being another one than the one opened. */
   forget(file: string): void {
-    this.#byFile.get(file)?.drop();
+    const connection = this.#byFile.get(file);
+    if (connection !== undefined) this.#remove(file, connection);
+  }
+
+  #remove(file: string, connection: Connection): void {
     this.#byFile.delete(file);
+    this.#cacheBytes -= connection.cacheBytes;
+    connection.drop();
   }
 
   #evict(): void {
     let closed = 0;
     for (const [file, connection] of this.#byFile) {
-      if (this.#byFile.size <= this.#size.value || closed === CLOSED_AT_ONCE) return;
-      this.#byFile.delete(file);
-      this.#size.evicted(file);
-      connection.drop();
+      const isTooLarge = this.#cacheBytes > this.#mostCacheBytes && this.#byFile.size > 1;
+      const isTooMany = this.#byFile.size > this.#size.value && closed < CLOSED_AT_ONCE;
+      if (!isTooLarge && !isTooMany) return;
+      this.#remove(file, connection);
+      if (!isTooLarge) this.#size.evicted(file);
       closed += 1;
     }
   }

@@ -39,15 +39,16 @@ export class ChildServer {
 
   constructor(
     write: (bytes: Uint8Array) => void,
-    { openFiles, answers = {} }: ChildSettings,
+    { openFiles, cacheBytes, answers = {} }: ChildSettings,
     services: ServiceHandlers,
     now: () => number,
   ) {
     this.#out = new FrameWriter(write);
-    this.#connections = new Connections(openFiles, () => {
-      // Before work that may take long: the parent takes what it has heard nothing of for what runs.
+    // Before work that may take long: the parent takes what it has heard nothing of for what runs.
+    const beforeUnknown = (): void => {
       if (!this.#out.isEmpty) this.#flush(this.#now());
-    });
+    };
+    this.#connections = new Connections(openFiles, beforeUnknown, cacheBytes);
     this.#answers = answers;
     this.#services = services;
     this.#now = now;

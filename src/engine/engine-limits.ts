@@ -31,6 +31,7 @@ export function childOptions(
   if (!launcher().limits) log.warn({}, 'this system cannot limit what a process takes: a query may use all memory');
   const settings = {
     openFiles: affordable(openFiles, memoryBytes),
+    cacheBytes: Math.floor(memoryBytes / 2),
     scratch: scratch === undefined ? undefined : emptied(resolve(scratch)),
     answers: { valueBytes, answerRows, answerBytes },
   };

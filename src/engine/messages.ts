@@ -64,6 +64,8 @@ export interface ServiceMessage {
 /** What all children of an engine are to keep to. */
 export interface ChildSettings {
   readonly openFiles: number;
+  /** What SQLite may cache of all open segments together. Default: no limit. */
+  readonly cacheBytes?: number | undefined;
   /** Where SQLite puts its temporary files. Default: where the system has them. */
   readonly scratch?: string | undefined;
   readonly answers?: AnswerLimits | undefined;
