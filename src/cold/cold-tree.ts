@@ -43,11 +43,11 @@ export interface ColdTree {
   /**
    * Everything that counts in one directory, streamed, in no order; hidden names and other endings are left out, and what vanishes meanwhile. Nothing when the
    * directory is gone, unless it is the root: that is an error.
-   * `isKnown`: a file that looks like this was listed before.
+   * `isKnown`: a file that looks like this was listed before; undefined where nothing was listed yet.
    */
   read(
     directory: string,
-    isKnown: (id: SegmentId, look: FileLook) => boolean,
+    isKnown: ((id: SegmentId, look: FileLook) => boolean) | undefined,
     signal?: AbortSignal,
   ): AsyncIterable<Found>;
   /** The names alone, of directories and files that do not start with a dot. */

@@ -13,6 +13,14 @@ interface Memory {
   readonly strays: StrayFiles;
 }
 
+/** What the reading of one directory has to do with the rest of the listing. */
+interface Round {
+  readonly strays: StrayFiles;
+  readonly looks: Map<string, DirectoryLook | undefined>;
+  /** Nothing was listed before. */
+  readonly isFirst: boolean;
+}
+
 /**
  * Lists a tree of segments again and again, reading only the directories that changed. What was seen is kept in memory, under the cursor
  * of the listing that saw it; a listing owns that memory while it runs, so one that is broken off leaves none and the next lists everything.
@@ -53,7 +61,7 @@ export class DirectoryListing {
       const looks = new Map<string, DirectoryLook | undefined>();
       const state = this.#isUnchanged(before, look)
         ? before
-        : yield* this.#read(path, look, before, { strays, looks }, signal);
+        : yield* this.#read(path, look, before, { strays, looks, isFirst: known === undefined }, signal);
       directories.set(path, state);
       for (const name of state.subdirectories.toReversed()) {
         ahead.push({ path: path === '' ? name : `${path}/${name}`, look: looks.get(name) });
@@ -81,14 +89,14 @@ export class DirectoryListing {
     directory: string,
     look: DirectoryLook,
     before: DirectoryState | undefined,
-    { strays, looks }: { readonly strays: StrayFiles; readonly looks: Map<string, DirectoryLook | undefined> },
+    { strays, looks, isFirst }: Round,
     signal?: AbortSignal,
   ): AsyncGenerator<ListEvent, DirectoryState> {
     this.#directoriesRead += 1;
     const builder = new DirectoryStateBuilder(look, this.#tree.nowMs());
     const missing = decodeFiles(before);
     const isKnown = (id: SegmentId, file: FileLook): boolean => missing.get(id) === file.signature;
-    for await (const found of this.#tree.read(directory, isKnown, signal)) {
+    for await (const found of this.#tree.read(directory, isFirst ? undefined : isKnown, signal)) {
       switch (found.kind) {
         case 'directory':
           builder.addDirectory(found.name);

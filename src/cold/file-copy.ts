@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
 
@@ -57,7 +57,18 @@ export async function syncMadeDirectories(leaf: string, firstMade: string | unde
   }
 }
 
-async function writeAll(sink: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Renames and makes the name durable; when that fails there is no `to`. */
+export async function placeDurably(temporary: string, to: string): Promise<void> {
+  await rename(temporary, to);
+  try {
+    await syncDirectory(dirname(to));
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  }
+}
+
+export async function writeAll(sink: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     const { bytesWritten } = await sink.write(bytes, written, bytes.length - written, null);
     written += bytesWritten;

@@ -5,7 +5,7 @@ import { TroughError } from '../errors.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './cold-store.ts';
 import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom } from './cold-failure.ts';
 import { DirectoryListing } from './directory-listing.ts';
-import { readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
+import { placeDurably, readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
 import { LocalTree } from './local-tree.ts';
 import { StraySearch } from './stray-search.ts';
 import { TemporaryFiles } from './temporary-files.ts';
@@ -206,17 +206,6 @@ async function copyTo(from: string, to: string, signal?: AbortSignal): Promise<R
   const read = await readWhole(from, sink, signal);
   await sink.sync();
   return read;
-}
-
-/** Renames and makes the name durable; when that fails there is no `to`. */
-async function placeDurably(temporary: string, to: string): Promise<void> {
-  await rename(temporary, to);
-  try {
-    await syncDirectory(dirname(to));
-  } catch (error) {
-    await rm(to, { force: true });
-    throw error;
-  }
 }
 
 /** A file that was there a moment ago may be removed by now. */

@@ -18,7 +18,7 @@ export interface ColdHarness extends AsyncDisposable {
   /** Many small files at these paths, quickly. */
   fill(paths: readonly string[]): Promise<void>;
   /** From now on what was written before counts as long ago. */
-  settle(): void;
+  settle(): void | Promise<void>;
   /** Directories that listings have read so far. */
   directoriesRead(): number;
 }
@@ -28,6 +28,8 @@ export interface ColdSuite {
   readonly open: () => Promise<ColdHarness>;
   readonly directories: number;
   readonly filesEach: number;
+  /** Directories that each listing reads, changed or not: those that have directories in them, where only their listing tells the times of these. */
+  readonly alwaysRead?: number;
 }
 
 export const seg = (id: string): SegmentId => parseSegmentId(id);

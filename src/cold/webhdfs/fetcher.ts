@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { TroughError } from '../../errors.ts';
+import { type SegmentId } from '../../model/segment-id.ts';
+import { type Fetched } from '../cold-store.ts';
+import { placeDurably, writeAll } from '../file-copy.ts';
+import { ContentHash } from './content-hash.ts';
+import { USUAL_SHAPE } from './hdfs-checksum.ts';
+import { type HdfsChecksumTold, type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
+import { HdfsProblem } from './hdfs-problem.ts';
+import { type Sink } from './http-client.ts';
+import { checksumOf, isSame, sameShape } from './publisher.ts';
+import { type RetryDeps, retrying } from './retrying.ts';
+
+export interface FetcherDeps extends RetryDeps {
+  readonly files: HdfsFiles;
+}
+
+/** One file of HDFS as it was found. */
+export interface Located {
+  readonly path: string;
+  readonly status: HdfsStatus;
+}
+
+/** Reads files of HDFS whole: what was read is compared with what the caller expects, else with what HDFS says that it holds. */
+export class Fetcher {
+  readonly #deps: FetcherDeps;
+
+  constructor(deps: FetcherDeps) {
+    this.#deps = deps;
+  }
+
+  /** `locate` is asked again for each try: COLD_MISSING comes from it. Nothing is under `to` or beside it when this fails. */
+  async fetch(
+    id: SegmentId,
+    to: string,
+    expected: { readonly sha256?: string | undefined },
+    locate: () => Promise<Located>,
+    signal?: AbortSignal,
+  ): Promise<Fetched> {
+    const temporary = join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
+    try {
+      const fetched = await this.#retrying(
+        id,
+        locate,
+        (found) => this.#copy(found, temporary, expected.sha256, signal),
+        signal,
+      );
+      await placeDurably(temporary, to);
+      return fetched;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Of what is stored, by reading all of it. */
+  async sha256(id: SegmentId, locate: () => Promise<Located>, signal?: AbortSignal): Promise<string> {
+    const nowhere: Sink = () => Promise.resolve();
+    const { sha256 } = await this.#retrying(
+      id,
+      locate,
+      (found) => this.#read(found, nowhere, undefined, undefined, signal),
+      signal,
+    );
+    return sha256;
+  }
+
+  async #retrying<T>(
+    id: SegmentId,
+    locate: () => Promise<Located>,
+    work: (found: Located) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    let last: Located | undefined;
+    try {
+      return await retrying(
+        this.#deps,
+        async () => {
+          last = await locate();
+          return await work(last);
+        },
+        signal,
+        // Whatever happens to a file that is replaced or written just now is no reason to give up.
+        ({ retry, missing, status }) => retry !== 'no' || missing || status === 403,
+      );
+    } catch (error) {
+      if (error instanceof HdfsProblem && last !== undefined) throw await this.#explain(id, last, error, signal);
+      throw error;
+    }
+  }
+
+  async #copy(found: Located, temporary: string, sha256: string | undefined, signal?: AbortSignal): Promise<Fetched> {
+    await using file = await open(temporary, 'w');
+    const read = await this.#read(found, (piece) => writeAll(file, piece), temporary, sha256, signal);
+    await file.sync();
+    return { sizeBytes: read.sizeBytes, sha256: read.sha256, modifiedMs: found.status.modifiedMs };
+  }
+
+  /** `copy` names the file that the sink has filled, to compute another checksum of it. */
+  async #read(
+    { path, status }: Located,
+    sink: Sink,
+    copy: string | undefined,
+    sha256: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+    const { files } = this.#deps;
+    const shape = { ...USUAL_SHAPE, blockSize: status.blockSize };
+    const hash = new ContentHash(shape);
+    const receiving = files.open(
+      path,
+      async (piece) => {
+        hash.update(piece);
+        await sink(piece);
+      },
+      { signal },
+    );
+    // Whoever knows the SHA-256 needs no other word for it.
+    const asking = sha256 === undefined ? files.checksum(path, signal) : undefined;
+    const [, told] = await both(receiving, asking);
+    const read = hash.digest();
+    if (sha256 !== undefined && read.sha256 === sha256) return read;
+    if (read.sizeBytes !== status.sizeBytes) {
+      throw HdfsProblem.torn(
+        `${path} has ${String(status.sizeBytes)} bytes, of which ${String(read.sizeBytes)} arrived`,
+      );
+    }
+    const holds = sha256 === undefined ? told : await files.checksum(path, signal);
+    if (holds !== undefined && holds.hex !== (await this.#hdfsChecksum(holds, read.hdfs, status, copy))) {
+      throw HdfsProblem.torn(`${path} did not arrive as it is stored: its checksum is ${holds.hex}`);
+    }
+    // It arrived as it is stored, and that is not what was asked for: no other try changes it.
+    if (sha256 !== undefined) throw notAsExpected(path, read.sha256, sha256);
+    return read;
+  }
+
+  async #hdfsChecksum(
+    told: NonNullable<HdfsChecksumTold>,
+    computed: string,
+    { blockSize }: HdfsStatus,
+    copy: string | undefined,
+  ): Promise<string> {
+    const actual = { blockSize, bytesPerCrc: told.bytesPerCrc, crc: told.crc };
+    if (copy === undefined || sameShape(actual, { ...USUAL_SHAPE, blockSize })) return computed;
+    return checksumOf(copy, actual);
+  }
+
+  /** What the last try's problem means for who asked. */
+  async #explain(id: SegmentId, { path, status }: Located, problem: HdfsProblem, signal?: AbortSignal): Promise<Error> {
+    const { files } = this.#deps;
+    if (problem.retry === 'elsewhere') return problem;
+    const now = await files.status(path, signal);
+    if (now === undefined) {
+      return new TroughError('COLD_MISSING', `${id} is not in cold storage any more`, { segment: id, path }, problem);
+    }
+    if (!isSame(now, status)) {
+      return new TroughError('COLD_CHANGED', `${path} was replaced while it was read`, { segment: id, path }, problem);
+    }
+    if ((await files.blocks(path, signal)).isOpen) {
+      return new TroughError('COLD_CHANGED', `${path} is being written by somebody`, { segment: id, path }, problem);
+    }
+    return problem;
+  }
+}
+
+/** Both, or the problem of the first; neither is left running unseen. */
+async function both<A, B>(a: Promise<A>, b: Promise<B> | undefined): Promise<[A, B | undefined]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
+}
+
+function notAsExpected(path: string, found: string, expected: string): TroughError {
+  const message = `${path} does not hold what it should: its SHA-256 is ${found}, not ${expected}`;
+  return new TroughError('COLD_COPY_TORN', message, { path });
+}
