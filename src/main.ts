@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, hostname, totalmem } from 'node:os';
+import { availableParallelism, hostname, loadavg, totalmem } from 'node:os';
 import { runCli } from './cli/cli.ts';
 import { type StopSignal } from './cli/context.ts';
 import { Output } from './cli/output.ts';
@@ -17,6 +17,7 @@ const code = await runCli({
     pid: process.pid,
     version,
     cores: availableParallelism(),
+    load: () => loadavg()[0] ?? 0,
     memoryBytes: process.constrainedMemory() > 0 ? Math.min(process.constrainedMemory(), totalmem()) : totalmem(),
   },
   clock: systemClock,

@@ -1,5 +1,4 @@
 import { TroughError } from '../errors.ts';
-import { type HttpHandler } from '../http/exchange.ts';
 import { type HttpServer, startHttpServer } from '../http/http-server.ts';
 import { type HttpMetrics } from '../http/metrics.ts';
 import { startingRoutes } from '../http/starting-routes.ts';
@@ -7,19 +6,13 @@ import { type Log } from '../log.ts';
 import { type RoleName } from '../messages/documents.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
 import { type Settings } from '../settings/schema.ts';
+import { type PortPlan, type RolePorts } from './role-ports.ts';
 
 export interface HttpPortsDeps {
   readonly settings: Settings;
   readonly log: Log;
   readonly metrics: HttpMetrics;
   readonly supervisor: Supervisor;
-}
-
-/** What a role does on its port, once it can. */
-export interface PortPlan {
-  readonly handler: HttpHandler;
-  /** Why it cannot do its job now; empty when it can. */
-  readonly ready: () => readonly string[];
 }
 
 interface OpenPort {
@@ -41,7 +34,7 @@ const CLOSE_MS = 500;
  * The HTTP ports of this process. They open before anything that they need is there, so that from the first moment on `/healthz` and `/readyz`
  * say how it goes and a port that is taken stops the start; a role puts its routes on its port when it is up.
  */
-export class HttpPorts {
+export class HttpPorts implements RolePorts {
   readonly #deps: HttpPortsDeps;
   readonly #ports = new Map<RoleName, OpenPort>();
 

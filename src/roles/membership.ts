@@ -1,4 +1,3 @@
-import { loadavg } from 'node:os';
 import { z } from 'zod';
 import { Directory, type DirectoryMessage, type DirectoryNews } from '../actors/directory.ts';
 import { Heartbeat, type HeartbeatMessage, type Vitals } from '../actors/heartbeat.ts';
@@ -13,9 +12,10 @@ import { dataPaths } from '../model/paths.ts';
 import { compileRules, mostCopies } from '../model/segment-rules.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { BusCalls } from './bus-calls.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
-import { type HttpPorts } from './http-ports.ts';
+import { type RolePorts } from './role-ports.ts';
 import { LocalParts } from './local-parts.ts';
 import { type NodeContext } from './node-context.ts';
 import { PlacementView } from './placement-view.ts';
@@ -25,7 +25,7 @@ import { showQueryMetrics } from './query-metrics.ts';
 export interface MembershipDeps extends Ports, PortsDeps {
   readonly session: string;
   readonly metrics: HttpMetrics;
-  readonly ports: HttpPorts;
+  readonly ports: RolePorts;
 }
 
 export interface Membership {
@@ -40,6 +40,7 @@ const SUSPECT_AFTER_MS = 6_000;
 const LOST_AFTER_MS = 10_000;
 const TICK_MS = 500;
 const BEAT_MS = 2_000;
+const GOOD_BYE_MS = 2_000;
 /** The share of the disk that a node takes when no quota is set. */
 const QUOTA_SHARE = 0.8;
 const MAILBOX = 1_000_000;
@@ -110,7 +111,7 @@ function makeHeartbeat(
   const emit = (beat: Beat): void => {
     sayJson(bus, subjects.beat(self.node), beat);
   };
-  return new Heartbeat({ clock, self, emit, vitals: () => vitals(parts, host.cores) });
+  return new Heartbeat({ clock, self, emit, vitals: () => vitals(parts, host.load() / host.cores) });
 }
 
 /** Two processes under one name would take each other's leases for their own. */
@@ -209,9 +210,9 @@ function beatAndListen(
   return actor;
 }
 
-function vitals({ inventory, copier, writer }: LocalParts, cores: number): Vitals {
+function vitals({ inventory, copier, writer }: LocalParts, load: number): Vitals {
   return {
-    load: (loadavg()[0] ?? 0) / cores,
+    load,
     storedBytes: inventory?.storedBytes ?? 0,
     copies: inventory?.count ?? 0,
     pending: copier?.pending ?? 0,
@@ -260,7 +261,8 @@ async function announce(context: NodeContext, urls: Urls, news: News): Promise<v
   news.announced = true;
   supervisor.adopt('node document', async () => {
     try {
-      await store.update(key, encodeDocument({ ...document, state: 'stopped' }), revision, AbortSignal.timeout(2_000));
+      const stopped = encodeDocument({ ...document, state: 'stopped' });
+      await withDeadline(clock, GOOD_BYE_MS, (signal) => store.update(key, stopped, revision, signal));
     } catch (error) {
       log.warn({ err: TroughError.from(error) }, 'the cluster could not be told that this node stops');
     }

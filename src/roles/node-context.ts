@@ -14,9 +14,9 @@ import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
 import { type Settings } from '../settings/schema.ts';
 import { type BusCalls } from './bus-calls.ts';
-import { type HttpPorts } from './http-ports.ts';
 import { type LocalParts } from './local-parts.ts';
 import { type PlacementView } from './placement-view.ts';
+import { type RolePorts } from './role-ports.ts';
 
 /** What every role of this process builds on. */
 export interface NodeContext {
@@ -33,7 +33,7 @@ export interface NodeContext {
   readonly paths: DataPaths;
   readonly subjects: Subjects;
   readonly metrics: HttpMetrics;
-  readonly ports: HttpPorts;
+  readonly ports: RolePorts;
   /** Every query that ended on this node. */
   readonly queries: QueryObserver;
   readonly view: ClusterView;

@@ -3,7 +3,7 @@ import { QueryObserver } from '../actors/queries/query-observer.ts';
 import { TroughError } from '../errors.ts';
 import { HttpMetrics } from '../http/metrics.ts';
 import { createLog } from '../log.ts';
-import { type RoleName, type Urls } from '../messages/documents.ts';
+import { type Urls } from '../messages/documents.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { lockDirectory } from '../runtime/directory-lock.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
@@ -11,12 +11,8 @@ import { type Host } from '../settings/host.ts';
 import { type Settings } from '../settings/schema.ts';
 import { HttpPorts } from './http-ports.ts';
 import { joinCluster, type Membership } from './membership.ts';
-import { type NodeContext } from './node-context.ts';
 import { openPorts } from './ports.ts';
-import { startReader } from './reader.ts';
-import { startSyncLocal } from './sync-local.ts';
-import { startSyncMaster } from './sync-master.ts';
-import { startWriter } from './writer.ts';
+import { startEach } from './start-each.ts';
 
 /** The one line on stdout. `urls` holds the roles that run here. */
 export interface ReadyLine {
@@ -31,13 +27,6 @@ export interface RunningRoles extends AsyncDisposable {
   readonly failed: Promise<TroughError>;
 }
 
-const START: Readonly<Record<RoleName, (context: NodeContext) => { url: string } | Promise<{ url: string }>>> = {
-  'sync-local': startSyncLocal,
-  writer: startWriter,
-  reader: startReader,
-  'sync-master': startSyncMaster,
-};
-const URL_KEY = { reader: 'read', writer: 'write', 'sync-master': 'syncMaster', 'sync-local': 'syncLocal' } as const;
 /** For one child of the supervisor; those that need longer (requests in flight) have their own limits. */
 const CHILD_GRACE_SHARE = 0.2;
 
@@ -76,16 +65,6 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     await supervisor.stop();
     throw TroughError.from(error);
   }
-}
-
-async function startEach(context: NodeContext): Promise<Urls> {
-  const started: Urls = {};
-  for (const role of Object.keys(START) as RoleName[]) {
-    if (!context.settings.roles.includes(role)) continue;
-    started[URL_KEY[role]] = (await START[role](context)).url;
-  }
-  const { read, write, syncMaster, syncLocal } = started;
-  return { read, write, syncMaster, syncLocal };
 }
 
 /** A process with a sync-master waits for a leader, so that what it prints can be used at once; the others may start before there is one. */

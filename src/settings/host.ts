@@ -8,5 +8,7 @@ export interface Host {
   /** Of trough, as package.json has it. */
   readonly version: string;
   readonly cores: number;
+  /** One-minute load average of the machine, now. */
+  readonly load: () => number;
   readonly memoryBytes: number;
 }

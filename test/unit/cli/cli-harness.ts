@@ -32,6 +32,7 @@ export async function cli(args: readonly string[], given: CliSetting = {}): Prom
       hostname: 'h',
       pid: 1,
       cores: 2,
+      load: () => 0,
       memoryBytes: 1e9,
       version: '1.2.3',
     },
