@@ -20,12 +20,16 @@ export class FakeInventoryDatabase implements LocalDatabase {
     }
   }
 
-  async all(sql: string): Promise<readonly (readonly SqlValue[])[]> {
+  async all(sql: string, params: SqlParams = []): Promise<readonly (readonly SqlValue[])[]> {
     await this.gate.pass('all');
     if (!sql.startsWith('select id, version, size_bytes, sha256, verified_at from copies')) {
       throw new Error(`not known to this fake: ${sql}`);
     }
-    return Array.from(this.rows.values());
+    const after = String((params as readonly SqlValue[])[0]);
+    const ids = Array.from(this.rows.keys()).filter((id) => id > after);
+    // Smaller pages than asked for: whoever reads them takes what it gets.
+    const page = ids.sort().slice(0, 2);
+    return page.flatMap((id) => [this.rows.get(id) ?? []]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

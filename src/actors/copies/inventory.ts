@@ -1,4 +1,4 @@
-import { type LocalDatabase } from '../../engine/engine.ts';
+import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
 import { type CopyFiles, type LocalCopy } from '../../messages/local-files.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
@@ -18,6 +18,9 @@ export interface CopyRecord {
   readonly verifiedMs: number;
 }
 
+/** In pages: all rows at once would be some hundred megabytes on the way between two processes. */
+const PAGE = 'select id, version, size_bytes, sha256, verified_at from copies where id > ? order by id limit 5000';
+
 /**
  * The verified copies of this node, in its own database: a restart reads this and does not look at a million files.
  * A record is written after its file is in place and removed before its file is.
@@ -35,15 +38,10 @@ export class Inventory implements CopyFiles {
 
   static async load(database: LocalDatabase, paths: DataPaths): Promise<Inventory> {
     const inventory = new Inventory(database, paths);
-    for (const row of await database.all('select id, version, size_bytes, sha256, verified_at from copies')) {
-      const [id, version, sizeBytes, sha256, verifiedMs] = row;
-      inventory.#remember({
-        id: parseSegmentId(id),
-        version: Number(version),
-        sizeBytes: Number(sizeBytes),
-        sha256: String(sha256),
-        verifiedMs: Number(verifiedMs),
-      });
+    for (let after: SqlValue | undefined = ''; after !== undefined;) {
+      const rows = await database.all(PAGE, [after]);
+      for (const row of rows) inventory.#remember(recordOf(row));
+      after = rows.at(-1)?.[0];
     }
     return inventory;
   }
@@ -97,4 +95,14 @@ export class Inventory implements CopyFiles {
     this.#storedBytes -= this.#records.get(id)?.sizeBytes ?? 0;
     this.#records.delete(id);
   }
+}
+
+function recordOf([id, version, sizeBytes, sha256, verifiedMs]: readonly SqlValue[]): CopyRecord {
+  return {
+    id: parseSegmentId(id),
+    version: Number(version),
+    sizeBytes: Number(sizeBytes),
+    sha256: String(sha256),
+    verifiedMs: Number(verifiedMs),
+  };
 }
