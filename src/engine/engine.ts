@@ -28,6 +28,7 @@ export interface EngineQuery {
 
 export interface QuerySummary {
   readonly rows: number;
+  /** There are more rows: `maxRows` was asked for, or the engine's own limit is reached and the format can say so (else SQL_TOO_LARGE). */
   readonly truncated: boolean;
 }
 
@@ -67,7 +68,7 @@ export interface SnapshotFile {
 
 /**
  * A segment that is open for writing, in a child process. Calls come one at a time.
- * When the child dies (deadline, memory, crash) every call ends with ENGINE_CHILD_DIED or ENGINE_DEADLINE, nothing of an uncommitted
+ * When the child dies (deadline, memory, crash) every call ends with ENGINE_CHILD_DIED, ENGINE_DEADLINE or (never a commit) ENGINE_MEMORY, nothing of an uncommitted
  * group remains, and the session must be opened again.
  */
 export interface WriteSession extends AsyncDisposable {
@@ -117,8 +118,8 @@ export interface EngineStats extends QueryLoad {
 
 /**
  * All SQL of users runs behind this port, in child processes that a deadline kills.
- * Errors: SQL_INVALID, SQL_NOT_A_SELECT, SQL_REFUSED, SQL_FAILED, SEGMENT_DAMAGED, SEGMENT_UNKNOWN (no such file),
- * ENGINE_DEADLINE, ENGINE_CANCELLED, ENGINE_POOL_FULL, ENGINE_CHILD_DIED, ENGINE_STOPPED.
+ * Errors: SQL_INVALID, SQL_NOT_A_SELECT, SQL_REFUSED, SQL_FAILED, SQL_TOO_LARGE, SEGMENT_DAMAGED, SEGMENT_UNKNOWN (no such file),
+ * ENGINE_DEADLINE, ENGINE_MEMORY, ENGINE_CANCELLED, ENGINE_POOL_FULL, ENGINE_CHILD_DIED, ENGINE_STOPPED.
  */
 export interface Engine extends AsyncDisposable {
   query(query: EngineQuery, signal?: AbortSignal): Promise<EngineAnswer>;
