@@ -4,7 +4,7 @@ import { scannedTable } from '../model/sql-plain-scan.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { type RowFormat } from '../model/sql-types.ts';
 import { type Sqlite, type SqliteStatement } from './child-database.ts';
-import { type Bigints, escapeNonAscii } from './row-format.ts';
+import { type Bigints, escapeNonAscii, NOT_A_ROW } from './row-format.ts';
 
 /** An answer of more rows, or of a longer text, is a stream's business. */
 const MOST_ROWS = 2_000;
@@ -49,6 +49,7 @@ export class PackedQuery {
     if (format === 'csv' || parsed.parameters.some((name) => name !== null)) return undefined;
     const columns = kept.columns();
     const kinds = columns.map(kindOf);
+    if (format === 'ndjson' && columns.some(({ name }) => name === NOT_A_ROW)) return undefined;
     const table = scannedTable(parsed.text);
     if (table === undefined || columns.length > MOST_COLUMNS || kinds.includes('other')) return undefined;
     if (columns.some((column) => column.table?.toLowerCase() !== table.toLowerCase())) return undefined;

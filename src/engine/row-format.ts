@@ -18,7 +18,7 @@ export function createRowWriter(format: RowFormat, columns: readonly string[], b
     case 'legacy':
       return objectWriter(columns, asciiText, legacyValue, 'legacy');
     case 'ndjson':
-      return objectWriter(columns, jsonText, jsonValue(bigints), 'ndjson');
+      return objectWriter(columns, columnText, jsonValue(bigints), 'ndjson');
     case 'rows':
       return arrayWriter(jsonValue(bigints));
     case 'csv':
@@ -133,6 +133,14 @@ const NEEDS_ASCII_ESCAPE = /["\\\u0000-\u001f\u0080-\uffff]/;
 
 function jsonText(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** The name that marks a line of NDJSON as no row. */
+export const NOT_A_ROW = '_trough';
+
+/** A column that has that name is a column still: the same in JSON, but not to those who look at how a line begins. */
+function columnText(name: string): string {
+  return name === NOT_A_ROW ? '"\\u005ftrough"' : jsonText(name);
 }
 
 /** JSON of ASCII characters alone; DEL stays as it is. */

@@ -108,6 +108,15 @@ describe('not packed are', () => {
   });
 });
 
+test('NDJSON with a column that has the name of what is no row is written row by row', () => {
+  using db = disposable(openDatabase(':memory:', { readonly: false, busyMs: 0 }));
+  db.value.exec('create table t (_trough integer)');
+  const sql = 'select _trough from t';
+  const statement = db.value.prepare<unknown[], never>(sql).raw();
+  expect(PackedQuery.of(db.value, parseQuery(sql), statement, 'ndjson', 'digits')).toBeUndefined();
+  expect(PackedQuery.of(db.value, parseQuery(sql), statement, 'rows', 'digits')).toBeDefined();
+});
+
 function disposable(value: Database.Database): { value: Database.Database } & Disposable {
   return {
     value,

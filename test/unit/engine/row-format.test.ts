@@ -119,6 +119,12 @@ test('ndjson has one object on each line', () => {
   ).toBe('{"a":1,"b":"x\\ny"}\n{"a":2,"b":null}\n');
 });
 
+test('a column of NDJSON that has the name of what is no row does not look like it, and is the same in JSON', () => {
+  const line = written('ndjson', ['_trough', 'a'], [[1n, 2n]]);
+  expect(line.startsWith('{"_trough"')).toBe(false);
+  expect(JSON.parse(line)).toEqual({ _trough: 1, a: 2 });
+});
+
 test('csv follows RFC 4180, with its names first also when there are no rows, and tells an empty text from NULL', () => {
   expect(written('csv', ['a', 'b,"c"'], [])).toBe('a,"b,""c"""\r\n');
   expect(
