@@ -56,6 +56,7 @@ export class QueryCall {
   readonly #onEnded: OnEnded;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout;
+  readonly #onAbort: (() => void) | undefined;
   #resolve!: (answer: EngineAnswer) => void;
   #reject!: (error: TroughError) => void;
   #body: AnswerBody | undefined;
@@ -76,8 +77,12 @@ export class QueryCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = setTimeout(this.#onDeadline, Math.min(query.deadlineMs, LONGEST_TIMER_MS));
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#timer = setTimeout(expire, Math.min(query.deadlineMs, LONGEST_TIMER_MS), this);
+    if (signal === undefined) return;
+    this.#onAbort = () => {
+      this.cancel();
+    };
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** It is given to a child. */
@@ -114,7 +119,14 @@ export class QueryCall {
     this.state = 'streaming';
     this.#firstAt = performance.now();
     this.#bytes = chunk.length;
-    const body = new AnswerBody({ onTaken: this.#onTaken, onLeft: this.#onAbort });
+    const body = new AnswerBody({
+      onTaken: () => {
+        this.#credit();
+      },
+      onLeft: () => {
+        this.cancel();
+      },
+    });
     body.push(chunk);
     this.#body = body;
     this.#resolve({ columns, body, summary: () => this.#summaryOrThrow() });
@@ -161,7 +173,7 @@ export class QueryCall {
     this.state = 'ended';
     this.#endedAt = performance.now();
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
 
@@ -170,24 +182,31 @@ export class QueryCall {
     return this.#summary;
   }
 
-  readonly #onTaken = (): void => {
+  #credit(): void {
     this.#taken += 1;
     if (this.state !== 'streaming' || this.#taken % CREDITS_AT_ONCE !== 0) return;
     this.place?.credit(this, CREDITS_AT_ONCE);
-  };
+  }
 
-  readonly #onDeadline = (): void => {
+  /** Its deadline is over. */
+  expire(): void {
     const { deadlineMs, segment } = this.query;
     this.fail(
       new TroughError('ENGINE_DEADLINE', `the query ran longer than ${String(deadlineMs)} ms`, { segment, deadlineMs }),
     );
     this.place?.giveUp(this, 'deadline');
-  };
+  }
 
-  readonly #onAbort = (): void => {
+  /** Its asker does not want the answer any more. */
+  cancel(): void {
     this.fail(new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment: this.query.segment }));
     this.place?.giveUp(this, 'cancelled');
-  };
+  }
+}
+
+/** One function for all timers: a query has no closures of its own. */
+function expire(call: QueryCall): void {
+  call.expire();
 }
 
 function messageOf({ file, version, live, sql, params, format, bigints, maxRows }: EngineQuery): QueryMessage {
