@@ -6,6 +6,7 @@ import { findNatsServer } from '../bus/nats-server-binary.ts';
 import { startNatsServer } from '../bus/nats-server.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
 import { LocalDirectory } from '../cold/local-directory.ts';
+import { WebHdfs } from '../cold/webhdfs/webhdfs.ts';
 import { type Disk } from '../disk/disk.ts';
 import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
@@ -14,6 +15,7 @@ import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { NatsKv } from '../metadata/nats-kv.ts';
+import { parseColdPlace } from '../model/cold-place.ts';
 import { dataPaths } from '../model/paths.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
@@ -61,7 +63,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
   const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
-  const cold = new LocalDirectory({ root: settings.cold });
+  const cold = openCold(deps);
   await probeCold(cold, log, signal);
   const engine = new ProcessEngine({
     nodePath: host.nodePath,
@@ -85,6 +87,21 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   });
   supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
   return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };
+}
+
+function openCold({ settings, clock, random, log, supervisor }: PortsDeps): ColdStore {
+  const place = parseColdPlace(settings.cold);
+  if (place.kind === 'directory') return new LocalDirectory({ root: place.path });
+  const options = {
+    ...{ place, clock, random, apiPath: settings.coldApiPath, replicas: settings.coldReplicas },
+    ...{ authorizationFile: settings.coldAuthorizationFile, caFile: settings.coldCaFile },
+  };
+  const hdfs = new WebHdfs(options, log);
+  supervisor.adopt('cold storage', () => {
+    hdfs[Symbol.dispose]();
+    return Promise.resolve();
+  });
+  return hdfs;
 }
 
 /** A cold storage that is away must not keep a node from starting: its copies and its unpublished writes are here. */

@@ -1,4 +1,5 @@
 import { relative, resolve, sep } from 'node:path';
+import { parseColdPlace } from '../model/cold-place.ts';
 import { type Origin } from './origin.ts';
 import { flagName, type SettingKey, type Settings } from './schema.ts';
 
@@ -8,7 +9,11 @@ type Origins = Readonly<Record<SettingKey, Origin>>;
 export function findConflicts(settings: Settings, origins: Origins): string[] {
   const at = (key: SettingKey): string =>
     origins[key].kind === 'default' ? `--${flagName(key)} (default)` : origins[key].place;
-  const problems = [...portConflicts(settings, at), ...directoryConflicts(settings, at)];
+  const problems = [
+    ...portConflicts(settings, at),
+    ...directoryConflicts(settings, at),
+    ...hdfsConflicts(settings, at),
+  ];
   if (settings.nats.length > 0 && origins.natsPort.kind !== 'default') {
     problems.push(
       `${at('natsPort')} is for the nats-server that trough starts itself, but ${at('nats')} names running ones: leave one out`,
@@ -29,7 +34,7 @@ export function findConflicts(settings: Settings, origins: Origins): string[] {
 export function findOddities(settings: Settings, origins: Origins): string[] {
   if (settings.nats.length === 0 || origins.cold.kind !== 'default') return [];
   return [
-    `cold storage is ${settings.cold} on this node; the nodes of a cluster need one directory that all of them see: name it with --cold`,
+    `cold storage is ${settings.cold} on this node; the nodes of a cluster need one that all of them see: name it with --cold`,
   ];
 }
 
@@ -52,7 +57,21 @@ function* portConflicts(settings: Settings, at: (key: SettingKey) => string): Ge
   }
 }
 
+function* hdfsConflicts(settings: Settings, at: (key: SettingKey) => string): Generator<string> {
+  if (parseColdPlace(settings.cold).kind === 'webhdfs') return;
+  const { coldAuthorizationFile, coldCaFile, coldReplicas } = settings;
+  for (const [key, isUsed] of Object.entries({
+    coldAuthorizationFile: coldAuthorizationFile !== undefined,
+    coldCaFile: coldCaFile !== undefined,
+    coldReplicas: coldReplicas > 1,
+  })) {
+    if (!isUsed) continue;
+    yield `${at(key as SettingKey)} is for cold storage in HDFS, but ${settings.cold} is a directory: leave it out, or name an HDFS with --cold`;
+  }
+}
+
 function* directoryConflicts(settings: Settings, at: (key: SettingKey) => string): Generator<string> {
+  if (parseColdPlace(settings.cold).kind !== 'directory') return;
   const [data, cold] = [resolve(settings.data), resolve(settings.cold)];
   if (data === cold || contains(cold, data)) {
     yield `${at('data')} lies inside ${at('cold')}, where every *.sqlite file counts as a published segment: take two directories`;

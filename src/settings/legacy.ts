@@ -11,7 +11,8 @@ type Fate =
 
 const seconds = (raw: unknown): unknown => (typeof raw === 'number' ? `${String(raw)}s` : raw);
 const bytes = (raw: unknown): unknown => (typeof raw === 'number' || typeof raw === 'bigint' ? `${String(raw)}B` : raw);
-const NO_HDFS = 'this version keeps cold storage in a directory; name it with cold (an HDFS mount is one)';
+const NO_HDFS =
+  'HDFS is reached by its web address; name it with cold, for example webhdfs://HDFS_HOST:9870/HDFS_PATH (50070 before Hadoop 3)';
 
 const FATES: Readonly<Record<string, Fate>> = {
   LOCAL_DATA: { to: 'data' },

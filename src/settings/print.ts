@@ -16,8 +16,8 @@ export function printSettings({ settings, origins }: LoadedSettings): string {
   return lines.map(([line, place]) => `${line.padEnd(width)}  # ${place}\n`).join('');
 }
 
-/** `nats://user:word@host` becomes `nats://***@host`. */
+/** `nats://user:word@host` becomes `nats://***@host`. The user of HDFS is no secret, and has no password there. */
 function hideSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(hideSecrets);
-  return typeof value === 'string' ? value.replace(/^([a-z]+:\/\/)[^@/]+@/, '$1***@') : value;
+  return typeof value === 'string' ? value.replace(/^((?!s?webhdfs:)[a-z]+:\/\/)[^@/]+@/, '$1***@') : value;
 }

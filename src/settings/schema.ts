@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseColdPlace } from '../model/cold-place.ts';
 import { parseNodeId } from '../model/node-id.ts';
 import { compileRules, mostCopies, SegmentRulesSchema } from '../model/segment-rules.ts';
 import { byteSize, duration, integer, listOf, port, readBy, setting, text, type Setting } from './values.ts';
@@ -18,8 +19,11 @@ const PYTHON_LEVELS: Readonly<Record<string, string>> = { warning: 'warn', criti
 const Metadata = text.refine((value) => value === 'nats', {
   error: "must be 'nats': this version keeps its metadata in NATS and nowhere else",
 });
-const ColdPlace = text.refine((value) => !value.includes('://'), {
-  error: 'must be the path of a directory: WebHDFS and other addresses are not available in this version',
+const ColdPlace = text.superRefine((value, context) => {
+  readBy(parseColdPlace)(value, context);
+});
+const ApiPath = text.refine((value) => /^(\/[A-Za-z0-9._~-]+)+$/.test(value), {
+  error: 'must be a path such as /gateway/default/webhdfs/v1',
 });
 const NatsUrl = text.refine((value) => /^(nats|tls):\/\/[^/\s]+$/.test(value) || /^[\w.-]+(:\d+)?$/.test(value), {
   error: 'must be the address of a NATS server, such as nats://10.0.0.5:4222',
@@ -91,9 +95,24 @@ export const SETTINGS = {
   cold: setting(
     ColdPlace,
     (context) => join(context.text('data'), 'cold'),
-    'directory of cold storage, the same one for all nodes',
-    { placeholder: 'DIR', fallbackHelp: 'DATA/cold' },
+    'cold storage, the same for all nodes: a directory, or webhdfs://[user@]host:port[,host2:port2]/path',
+    { placeholder: 'PLACE', fallbackHelp: 'DATA/cold' },
   ),
+  coldApiPath: setting(ApiPath, '/webhdfs/v1', 'path of the WebHDFS API, where a gateway stands before HDFS', {
+    placeholder: 'PATH',
+  }),
+  coldAuthorizationFile: setting(
+    text.optional(),
+    undefined,
+    'file whose line is sent to HDFS as the header Authorization; read again when it is refused',
+    { placeholder: 'FILE', fallbackHelp: 'none is sent', show: (value) => value ?? null },
+  ),
+  coldCaFile: setting(text.optional(), undefined, 'PEM file with who may sign the certificates of swebhdfs', {
+    placeholder: 'FILE',
+    fallbackHelp: 'the usual ones',
+    show: (value) => value ?? null,
+  }),
+  coldReplicas: integer(1, [1, 16], 'replicas in HDFS that a promoted file must have before it counts'),
   copies: integer(2, [1, MOST_COPIES], 'copies of each segment on different nodes; with fewer nodes, one on each'),
   rules: setting(
     Rules,
