@@ -30,4 +30,4 @@ VOLUME ["/var/lib/trough", "/var/lib/trough-cold"]
 EXPOSE 6444 6222 6111 6112
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["node", "/opt/trough/bin/healthcheck.mjs"]
-ENTRYPOINT ["node", "/opt/trough/dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=16", "/opt/trough/dist/main.js"]

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { check } from './check.mjs';
 import { exitLike, run as runChild } from '../bin/child.mjs';
-import { findNode } from '../bin/node.mjs';
+import { findNode, NODE_FLAGS } from '../bin/node.mjs';
 import { ensureBuild, ensureDependencies, ensureNatsServer, root, SetUpError } from './set-up.mjs';
 
 const VITEST = 'node_modules/vitest/vitest.mjs';
@@ -15,7 +15,7 @@ const verbs = {
   start: async (node, args) => {
     await ensureBuild(node);
     const env = startsNatsServer(args) ? await ensureNatsServer(node) : {};
-    return run(node, ['dist/main.js', ...args], { env });
+    return run(node, [...NODE_FLAGS, 'dist/main.js', ...args], { env });
   },
   test: async (node, args) => {
     await ensureBuild(node);

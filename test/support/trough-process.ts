@@ -1,3 +1,4 @@
+import { NODE_FLAGS } from '../../bin/node.mjs';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -71,7 +72,7 @@ export async function verb(
   args: readonly string[],
   options: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, PROGRAM, ...args], {
     stdio: 'pipe',
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
@@ -101,7 +102,7 @@ function launch(options: TroughOptions): { child: ChildProcess; log: () => strin
     ...['--data', options.data, '--node', options.node ?? 'n1'],
     ...given,
   ];
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });

@@ -92,7 +92,7 @@ describe('the Dockerfile', () => {
 
   it('runs trough as a user without rights, with a health check', () => {
     expect(text).toMatch(
-      /\nUSER node\n[^]*\nHEALTHCHECK [^]*\nENTRYPOINT \["node", "\/opt\/trough\/dist\/main\.js"\]\n$/,
+      /\nUSER node\n[^]*\nHEALTHCHECK [^]*\nENTRYPOINT \["node", "--max-semi-space-size=16", "\/opt\/trough\/dist\/main\.js"\]\n$/,
     );
     expect(existsSync(join(ROOT, 'bin/healthcheck.mjs'))).toBe(true);
   });

@@ -1,0 +1,2 @@
+export function findNode(from: string): string;
+export const NODE_FLAGS: readonly string[];
