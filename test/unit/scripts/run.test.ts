@@ -103,7 +103,7 @@ describe('the program', () => {
     await tree.run('build');
     await tree.write(`${bundled}/package.json`, '{}');
     await tree.write(`${bundled}/bin/node`, '#!/bin/sh\necho "bundled $*"\n', 0o755);
-    expect((await tree.run('start', '--nats=x', '--a')).stdout).toBe('bundled dist/main.js --nats=x --a\n');
+    expect((await tree.run('start', '--nats=x', '--a')).stdout).toBe('bundled --max-semi-space-size=16 dist/main.js --nats=x --a\n');
   });
 
   it('hands its exit code on', async () => {
@@ -138,7 +138,7 @@ describe('other verbs', () => {
     await using tree = await project();
     const { code, stderr } = await tree.run('frobnicate');
     expect(code).toBe(1);
-    expect(stderr).toContain('start|test|e2e|bench|check|build|format');
+    expect(stderr).toContain('start|test|e2e|hdfs|bench|check|build|format');
   });
 
   it('runs the benchmarks that are named, all but the soak without a name, and stops at one that fails', async () => {
