@@ -1,47 +1,65 @@
+import { balanceByChains } from './placement-chains.ts';
 import { type PlacementDraft } from './placement-draft.ts';
+import { balanceBySwaps } from './placement-swaps.ts';
 
-const TOLERANCE = 0.05;
-const MOST_ROUNDS = 12;
+const MOST_ROUNDS = 40;
 const MOST_TOO_HEAVY = 4;
 
 /**
  * Moves places until no node is further from its target than the tolerance (5 %, or one mean place), as far as the rules let it. Whoever
- * is beyond it comes to within half of it, so that the next small change does not start it again; nobody else moves. The number of moves.
+ * is beyond it comes to within half of it, so that the next small change does not start it again; nobody else moves. Places that change
+ * their node anyway go first: only what they cannot mend costs a move more. The number of moves.
  */
 export function balance(draft: PlacementDraft): number {
+  return balanceBy(draft, true) + balanceBy(draft, false);
+}
+
+function balanceBy(draft: PlacementDraft, onlyFree: boolean): number {
   let moves = 0;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const before = moves;
-    const places = placesByNode(draft);
-    for (const node of nodesBy(draft, (one) => -draft.excess(one))) {
-      if (-draft.excess(node) <= tolerance(draft, node)) break;
-      for (const donor of nodesBy(draft, (one) => draft.excess(one))) {
-        const wanted = Math.min(-draft.excess(node) - tolerance(draft, node) / 2, draft.excess(donor));
-        if (wanted > 0) moves += shift(draft, places, donor, node, wanted);
-      }
-    }
-    for (const node of nodesBy(draft, (one) => draft.excess(one))) {
-      if (draft.excess(node) <= tolerance(draft, node)) break;
-      for (const taker of nodesBy(draft, (one) => -draft.excess(one))) {
-        const room = tolerance(draft, taker) / 2 - draft.excess(taker);
-        const wanted = Math.min(draft.excess(node) - tolerance(draft, node) / 2, room);
-        if (wanted > 0) moves += shift(draft, places, node, taker, wanted);
-      }
-    }
+    draft.retarget();
+    moves += balanceDirectly(draft, onlyFree);
+    if (moves === before) moves += balanceByChains(draft, onlyFree);
+    if (moves === before && !onlyFree) moves += balanceBySwaps(draft);
     if (moves === before) break;
   }
   return moves;
 }
 
-function tolerance(draft: PlacementDraft, node: number): number {
-  return Math.max(TOLERANCE * (draft.targets[node] ?? 0), draft.meanWeight);
+function balanceDirectly(draft: PlacementDraft, onlyFree: boolean): number {
+  const places = draft.placesByNode();
+  let moves = 0;
+  for (const node of nodesBy(draft, (one) => -draft.excess(one))) {
+    if (-draft.excess(node) <= draft.tolerance(node)) continue;
+    for (const donor of nodesBy(draft, (one) => draft.excess(one))) {
+      const wanted = Math.min(-draft.excess(node) - draft.tolerance(node) / 2, draft.excess(donor));
+      if (wanted > 0) moves += shift(draft, places, { from: donor, to: node, wanted, onlyFree });
+    }
+  }
+  for (const node of nodesBy(draft, (one) => draft.excess(one))) {
+    if (draft.excess(node) <= draft.tolerance(node)) continue;
+    for (const taker of nodesBy(draft, (one) => -draft.excess(one))) {
+      const room = draft.tolerance(taker) / 2 - draft.excess(taker);
+      const wanted = Math.min(draft.excess(node) - draft.tolerance(node) / 2, room);
+      if (wanted > 0) moves += shift(draft, places, { from: node, to: taker, wanted, onlyFree });
+    }
+  }
+  return moves;
+}
+
+interface Shift {
+  readonly from: number;
+  readonly to: number;
+  readonly wanted: number;
+  readonly onlyFree: boolean;
 }
 
 /** Moves places that weigh `wanted` together at most, those first that rendezvous hashing would give the taker first; a heavier one when it still makes the two more alike. */
-function shift(draft: PlacementDraft, places: number[][], from: number, to: number, wanted: number): number {
+function shift(draft: PlacementDraft, places: number[][], { from, to, wanted, onlyFree }: Shift): number {
   const own = places[from] ?? [];
   const candidates = own
-    .filter((at) => draft.table[at] === from && draft.mayMove(at, to))
+    .filter((at) => draft.table[at] === from && (!onlyFree || draft.isFree(at)) && draft.mayMove(at, to))
     .map((at) => ({ at, cost: draft.cost(to, Math.trunc(at / draft.ranks)), weight: draft.weights[at] ?? 0 }))
     .sort((a, b) => a.cost - b.cost || a.at - b.at);
   let left = wanted;
@@ -67,7 +85,7 @@ function shift(draft: PlacementDraft, places: number[][], from: number, to: numb
 
   /** More than was wanted, but the two are more alike afterwards, and one of them is beyond its tolerance. */
   function isWorthIt(weight: number): boolean {
-    const isBeyond = draft.excess(from) > tolerance(draft, from) || -draft.excess(to) > tolerance(draft, to);
+    const isBeyond = draft.excess(from) > draft.tolerance(from) || -draft.excess(to) > draft.tolerance(to);
     return isBeyond && weight < draft.excess(from) - draft.excess(to);
   }
 
@@ -76,12 +94,6 @@ function shift(draft: PlacementDraft, places: number[][], from: number, to: numb
     places[to]?.push(at);
     moves += 1;
   }
-}
-
-function placesByNode(draft: PlacementDraft): number[][] {
-  const places: number[][] = Array.from(draft.loads, () => []);
-  draft.table.forEach((node, at) => places[node]?.push(at));
-  return places;
 }
 
 function nodesBy(draft: PlacementDraft, amount: (node: number) => number): number[] {
