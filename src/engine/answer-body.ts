@@ -4,8 +4,8 @@ type State =
   { readonly kind: 'open' } | { readonly kind: 'ended' } | { readonly kind: 'failed'; readonly error: TroughError };
 
 interface BodyEvents {
-  /** A chunk was taken out. */
-  readonly onTaken: () => void;
+  /** A chunk of so many bytes was taken out. */
+  readonly onTaken: (bytes: number) => void;
   /** The reader went away before the end. */
   readonly onLeft: () => void;
 }
@@ -41,7 +41,7 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.#events.onTaken();
+        this.#events.onTaken(chunk.length);
         return { done: false, value: chunk };
       }
       if (this.#state.kind === 'failed') throw this.#state.error;

@@ -3,7 +3,7 @@ import { type AnswerLimits } from './answer-budget.ts';
 import { Connections } from './child-connections.ts';
 import { RunningQuery } from './child-query.ts';
 import { type ChildSettings, type QueryMessage, type ServiceHandlers, type ServiceMessage } from './messages.ts';
-import { FIRST_CREDITS, FRAME, FrameWriter } from './protocol.ts';
+import { creditsFor, FIRST_CREDITS, FRAME, FrameWriter } from './protocol.ts';
 
 /** How long a child works before it looks at its socket again, milliseconds. */
 const TURN_MS = 4;
@@ -132,7 +132,7 @@ export class ChildServer {
       return;
     }
     query.becomeStream();
-    this.#streams.set(call, { query, credits: FIRST_CREDITS - 1 });
+    this.#streams.set(call, { query, credits: FIRST_CREDITS - creditsFor(bytes.length) });
     const header = Buffer.allocUnsafe(12);
     header.writeUInt32BE(this.#connections.size, 0);
     header.writeUInt32BE(query.openMicros, 4);
@@ -143,7 +143,7 @@ export class ChildServer {
   #advance(call: number, stream: Stream): void {
     try {
       const { bytes, isLast } = stream.query.next();
-      stream.credits -= 1;
+      stream.credits -= creditsFor(bytes.length);
       if (bytes.length > 0) this.#out.send(FRAME.chunk, call, bytes);
       if (!isLast) return;
       this.#streams.delete(call);

@@ -10,7 +10,7 @@ export const FRAME = {
   service: 2,
   /** The call is not wanted any more. Answered by FAIL when it had not ended. No payload. */
   cancel: 3,
-  /** Payload: u32, how many more chunks the child may send. */
+  /** Payload: u32, how many more chunks the child may send; a large one counts as many. */
   credit: 4,
   // from the child
   ready: 10,
@@ -31,6 +31,13 @@ export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
 /** Chunks that a child may send before the first is taken out. */
 export const FIRST_CREDITS = 8;
+/** More than any chunk has that no single long value has made longer. */
+const CREDIT_BYTES = 256 * 1024;
+
+/** What a chunk costs of the credit of its stream: one that a long value has made large takes the place of many. */
+export function creditsFor(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / CREDIT_BYTES));
+}
 
 const HEADER_BYTES = 9;
 /** Above this a batch is given to the socket at once. */

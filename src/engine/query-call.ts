@@ -2,6 +2,7 @@ import { type ErrorCode, TroughError } from '../errors.ts';
 import { AnswerBody } from './answer-body.ts';
 import { type EngineAnswer, type EngineQuery, type QueryRecord, type QuerySummary } from './engine.ts';
 import { type QueryMessage } from './messages.ts';
+import { creditsFor } from './protocol.ts';
 import { packParams } from './wire-values.ts';
 
 /** Whoever has a query before it: a child, or a queue. */
@@ -120,8 +121,8 @@ export class QueryCall {
     this.#firstAt = performance.now();
     this.#bytes = chunk.length;
     const body = new AnswerBody({
-      onTaken: () => {
-        this.#credit();
+      onTaken: (bytes) => {
+        this.#credit(creditsFor(bytes));
       },
       onLeft: () => {
         this.cancel();
@@ -182,10 +183,11 @@ export class QueryCall {
     return this.#summary;
   }
 
-  #credit(): void {
-    this.#taken += 1;
-    if (this.state !== 'streaming' || this.#taken % CREDITS_AT_ONCE !== 0) return;
-    this.place?.credit(this, CREDITS_AT_ONCE);
+  #credit(taken: number): void {
+    this.#taken += taken;
+    if (this.state !== 'streaming' || this.#taken < CREDITS_AT_ONCE) return;
+    this.place?.credit(this, this.#taken);
+    this.#taken = 0;
   }
 
   /** Its deadline is over. */

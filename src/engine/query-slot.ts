@@ -4,7 +4,7 @@ import { type Log } from '../log.ts';
 import { decodeColumns, decodeError } from './answer-frames.ts';
 import { type ChildOptions, ChildProcess } from './child-process.ts';
 import { LongRun } from './long-run.ts';
-import { FRAME } from './protocol.ts';
+import { creditsFor, FRAME } from './protocol.ts';
 import { type QueryCall } from './query-call.ts';
 import { type Sent, SentQueries } from './sent-queries.ts';
 
@@ -257,7 +257,7 @@ export class QuerySlot {
 
   /** What comes of a query that was taken back; a long answer is followed by the end of its cancellation. */
   #confirm(type: number, sent: Sent): void {
-    if (type === FRAME.head) this.#sent.becomeStream(sent);
+    if (type === FRAME.head) this.#sent.becomeStream(sent, 0);
     else if (type !== FRAME.chunk) this.#sent.remove(sent);
   }
 
@@ -270,7 +270,7 @@ export class QuerySlot {
         this.#onHead(sent, payload, tookMs);
         return;
       case FRAME.chunk:
-        sent.credits -= 1;
+        sent.credits -= creditsFor(payload.length);
         if (!sent.isAbandoned) sent.call.chunk(payload);
         return;
       case FRAME.end:
@@ -302,7 +302,7 @@ export class QuerySlot {
     const bodyStart = 12 + payload.readUInt32BE(8);
     sent.call.openMs = payload.readUInt32BE(4) / 1_000;
     this.#sent.learn(tookMs);
-    this.#sent.becomeStream(sent);
+    this.#sent.becomeStream(sent, payload.length - bodyStart);
     sent.call.begin(decodeColumns(payload.subarray(12, bodyStart)), payload.subarray(bodyStart));
   }
 

@@ -1,4 +1,4 @@
-import { FIRST_CREDITS } from './protocol.ts';
+import { creditsFor, FIRST_CREDITS } from './protocol.ts';
 import { type QueryCall } from './query-call.ts';
 
 /** A query as one child has it. */
@@ -111,10 +111,10 @@ export class SentQueries {
     this.#pieceMs += (Math.min(tookMs, LONGEST_LEARNED_MS) - this.#pieceMs) * LEARNING;
   }
 
-  becomeStream(sent: Sent): void {
+  becomeStream(sent: Sent, firstBytes: number): void {
     this.#outOfOrder(sent);
     sent.isStream = true;
-    sent.credits = FIRST_CREDITS - 1;
+    sent.credits = FIRST_CREDITS - creditsFor(firstBytes);
     this.#streams.add(sent);
   }
 
