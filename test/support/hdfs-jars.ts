@@ -7,13 +7,15 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const SOURCES = join(import.meta.dirname, 'hdfs');
-const TOOLS = ['java', 'javac', 'mvn'] as const;
+const TOOLS = ['java', 'javac', 'mvn', 'curl', 'sqlite3'] as const;
 const run = promisify(execFile);
 
 /** What a real HDFS needs that is not on this machine, as a sentence; undefined when nothing is missing. */
 export function missingForHdfs(): string | undefined {
   const missing = TOOLS.filter((tool) => !isOnPath(tool));
-  return missing.length === 0 ? undefined : `not on PATH: ${missing.join(', ')} (a JDK 17 and Maven are needed)`;
+  return missing.length === 0
+    ? undefined
+    : `not on PATH: ${missing.join(', ')} (needed: a JDK 17, Maven, curl and sqlite3)`;
 }
 
 /** The class path that starts `MiniHdfs`. The first call fetches Hadoop with Maven and compiles; what came of it is kept in the user's cache directory. */

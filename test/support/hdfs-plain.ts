@@ -15,7 +15,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
-type Parameters = Readonly<Record<string, string | number | boolean>>;
+type Params = Readonly<Record<string, string | number | boolean>>;
 
 /** Somebody else's hands in an HDFS: the shortest client there is, without any check. Paths are absolute. */
 export class PlainHdfs {
@@ -26,11 +26,16 @@ export class PlainHdfs {
     this.#url = url;
   }
 
-  url(path: string, op: string, params: Parameters = {}): URL {
-    const url = new URL(this.#url + path.split('/').map((part) => encodeURIComponent(part)).join('/'));
-    for (const [name, value] of Object.entries({ op, 'user.name': 'root', ...params })) {
-      url.searchParams.set(name, String(value));
-    }
+  url(path: string, op: string, params: Params = {}): URL {
+    const url = new URL(
+      this.#url +
+        path
+          .split('/')
+          .map((part) => encodeURIComponent(part))
+          .join('/'),
+    );
+    const all: Params = { op, 'user.name': 'root', ...params };
+    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, String(value));
     return url;
   }
 
