@@ -43,6 +43,8 @@ export class QueryPool {
   readonly #quick: QuickLane;
   readonly #slow: SlowLane;
   readonly #suspects = new Suspects();
+  /** A quick child that waits for its turn while there are slow ones: where one query was long, others are near, and a start takes time. */
+  #spare: QuerySlot | undefined;
   readonly #counters: SlotCounters = {
     kills: { deadline: 0, cancelled: 0, unwanted: 0, long: 0, broken: 0 },
     restarts: 0,
@@ -70,7 +72,7 @@ export class QueryPool {
   }
 
   get slots(): readonly QuerySlot[] {
-    return [...this.#quick.slots, ...this.#slow.slots];
+    return [...this.#quick.slots, ...this.#slow.slots, ...(this.#spare === undefined ? [] : [this.#spare])];
   }
 
   get kills(): number {
@@ -127,7 +129,11 @@ export class QueryPool {
   async stop(): Promise<void> {
     const stopped = new TroughError('ENGINE_STOPPED', 'the engine was stopped');
     for (const call of [...this.#open]) call.fail(stopped);
-    await Promise.all([this.#quick.stop(STOP_GRACE_MS), this.#slow.stop(STOP_GRACE_MS)]);
+    await Promise.all([
+      this.#quick.stop(STOP_GRACE_MS),
+      this.#slow.stop(STOP_GRACE_MS),
+      this.#spare?.stop(STOP_GRACE_MS),
+    ]);
   }
 
   #refusal(query: EngineQuery, isSuspect: boolean, signal: AbortSignal | undefined): TroughError | undefined {
@@ -160,6 +166,9 @@ export class QueryPool {
     },
     onGone: (slot) => {
       this.#slow.onGone(slot);
+      if (this.#slow.slots.length > 0) return;
+      void this.#spare?.stop(STOP_GRACE_MS);
+      this.#spare = undefined;
     },
   };
 
@@ -171,13 +180,19 @@ export class QueryPool {
       return slot;
     }
     if (head !== undefined) this.#suspect(head);
-    if (this.#slow.adopt(slot)) return this.#startSlot(false);
+    if (this.#slow.adopt(slot)) return this.#successor();
     if (!slot.hasStreams || !this.#quick.hasOther(slot, performance.now())) {
       head?.moved();
       slot.kill('long');
     }
     return slot;
   };
+
+  #successor(): QuerySlot {
+    const successor = this.#spare ?? this.#startSlot(false);
+    this.#spare = this.#startSlot(false);
+    return successor;
+  }
 
   #suspect(call: QueryCall): void {
     this.#suspects.add(call.query);

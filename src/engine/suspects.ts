@@ -4,51 +4,62 @@ import { type EngineQuery } from './engine.ts';
 const MOST_KEPT = 1_000;
 /** Longer texts are remembered by their hash. */
 const LONGEST_TEXT = 4_096;
+/** So many long runs of one text, less the quick ones since, make it suspect for every segment. */
+const SUSPECT_EVERYWHERE = 2;
+const MOST_LONG_RUNS = 4;
 
 type Question = Pick<EngineQuery, 'segment' | 'sql'>;
 
-/** The queries that ran long the last time they ran, by segment and text; the longest known forgotten first. */
+/**
+ * The queries that ran long lately: for the segment that they were put to, and for all segments when they ran long again and again.
+ * Known by their text: one that is quick for most values and long for some must not keep the others waiting. The oldest is forgotten first.
+ */
 export class Suspects {
-  readonly #bySegment = new Map<string, Set<string>>();
-  #size = 0;
+  readonly #pairs = new Set<string>();
+  readonly #longRuns = new Map<string, number>();
 
   has({ segment, sql }: Question): boolean {
-    if (this.#size === 0) return false;
-    return this.#bySegment.get(segment)?.has(keyOf(sql)) === true;
+    if (this.#longRuns.size === 0) return false;
+    const key = keyOf(sql);
+    const longRuns = this.#longRuns.get(key);
+    if (longRuns === undefined) return false;
+    return longRuns >= SUSPECT_EVERYWHERE || this.#pairs.has(pairOf(segment, key));
   }
 
   add({ segment, sql }: Question): void {
-    const known = this.#bySegment.get(segment) ?? new Set<string>();
     const key = keyOf(sql);
-    if (known.has(key)) return;
-    known.add(key);
-    this.#size += 1;
-    // Last in the order of the map: its segment is the last to be forgotten.
-    this.#bySegment.delete(segment);
-    this.#bySegment.set(segment, known);
-    if (this.#size > MOST_KEPT) this.#forgetOne();
+    const longRuns = this.#longRuns.get(key) ?? 0;
+    this.#longRuns.delete(key);
+    this.#longRuns.set(key, Math.min(longRuns + 1, MOST_LONG_RUNS));
+    this.#pairs.add(pairOf(segment, key));
+    forgetFirst(this.#longRuns);
+    forgetFirst(this.#pairs);
   }
 
   /** It ran and was quick. */
   clear({ segment, sql }: Question): void {
-    const known = this.#bySegment.get(segment);
-    if (known?.delete(keyOf(sql)) !== true) return;
-    this.#size -= 1;
-    if (known.size === 0) this.#bySegment.delete(segment);
-  }
-
-  #forgetOne(): void {
-    for (const [segment, known] of this.#bySegment) {
-      for (const sql of known) {
-        known.delete(sql);
-        this.#size -= 1;
-        if (known.size === 0) this.#bySegment.delete(segment);
-        return;
-      }
-    }
+    const key = keyOf(sql);
+    this.#pairs.delete(pairOf(segment, key));
+    const longRuns = this.#longRuns.get(key);
+    if (longRuns === undefined) return;
+    if (longRuns > 1) this.#longRuns.set(key, longRuns - 1);
+    else this.#longRuns.delete(key);
   }
 }
 
 function keyOf(sql: string): string {
-  return sql.length <= LONGEST_TEXT ? sql : hash('sha256', sql);
+  return sql.length > LONGEST_TEXT ? hash('sha256', sql) : sql;
+}
+
+/** No segment's name has a line break. */
+function pairOf(segment: string, key: string): string {
+  return `${segment}\n${key}`;
+}
+
+function forgetFirst(kept: Set<string> | Map<string, number>): void {
+  if (kept.size <= MOST_KEPT) return;
+  for (const first of kept.keys()) {
+    kept.delete(first);
+    return;
+  }
 }

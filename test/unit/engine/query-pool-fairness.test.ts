@@ -109,6 +109,18 @@ test('a query that was long once and is quick now goes back among the quick ones
   await session[Symbol.asyncDispose]();
 });
 
+test('a text that was long for two segments is suspect for all, until it was as often quick', () => {
+  const suspects = new Suspects();
+  suspects.add({ segment: 'a', sql: 'select 1' });
+  expect(suspects.has({ segment: 'c', sql: 'select 1' })).toBe(false);
+  suspects.add({ segment: 'b', sql: 'select 1' });
+  expect(suspects.has({ segment: 'c', sql: 'select 1' })).toBe(true);
+  expect(suspects.has({ segment: 'c', sql: 'select 2' })).toBe(false);
+  suspects.clear({ segment: 'c', sql: 'select 1' });
+  expect(suspects.has({ segment: 'c', sql: 'select 1' })).toBe(false);
+  expect(suspects.has({ segment: 'a', sql: 'select 1' })).toBe(true);
+});
+
 test('suspects are known by segment and text, however long, and the oldest are forgotten', () => {
   const suspects = new Suspects();
   const long = `select '${'x'.repeat(10_000)}'`;
