@@ -11,7 +11,7 @@ export interface SlowReader extends Disposable {
   readonly pause: () => void;
   readonly resume: () => void;
   /** The other side has ended the connection. */
-  readonly closed: Promise<void>;
+  readonly isClosed: () => boolean;
 }
 
 const TAIL_BYTES = 300;
@@ -27,8 +27,8 @@ export function slowReader(
   const { hostname, port } = new URL(base ?? '');
   const socket: Socket = connect(Number(port), hostname);
   const head = Promise.withResolvers<string>();
-  const closed = Promise.withResolvers<undefined>();
   let received = 0;
+  let isClosed = false;
   let tail = Buffer.alloc(0);
   socket.on('data', (part: Buffer) => {
     received += part.length;
@@ -38,7 +38,7 @@ export function slowReader(
   // A reset is an end like any other here: what counts is what had come before.
   socket.on('error', () => undefined);
   socket.on('close', () => {
-    closed.resolve(undefined);
+    isClosed = true;
     head.reject(new Error('the connection ended before the answer began'));
   });
   head.promise.catch(() => undefined);
@@ -51,7 +51,7 @@ export function slowReader(
     tail: () => tail.toString('latin1'),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    closed: closed.promise,
+    isClosed: () => isClosed,
     [Symbol.dispose]: () => {
       socket.destroy();
     },
