@@ -14,5 +14,7 @@ export default defineConfig({
     testTimeout: 120_000,
     // One HDFS at a time: each is a JVM or two.
     maxWorkers: 1,
+    // The cases of the table of faults mostly wait.
+    maxConcurrency: 16,
   },
 });

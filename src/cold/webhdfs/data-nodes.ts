@@ -47,14 +47,15 @@ export class DataNodes {
   /** With the hosts that did not answer excluded, unless none is left then. */
   async #ask(operation: Operation, signal?: AbortSignal): Promise<URL | HttpAnswer> {
     // Asked for the address in so many words: a gateway would answer some operations at once, with a whole file.
-    const plain = { ...operation, params: { ...operation.params, noredirect: true } };
+    // Tried once: whoever moves the bytes tries again from here.
+    const plain = { ...operation, params: { ...operation.params, noredirect: true }, attempts: 1 };
     const read = (answer: HttpAnswer): URL | HttpAnswer => redirection(operation, answer);
     const avoided = [...this.#avoided.keys()].filter((host) => this.#isAvoided(host));
     if (avoided.length === 0) return this.#names.ask(plain, read, signal);
     const hosts = new Set(avoided.map((host) => host.replace(/:\d+$/, '')));
     try {
       const params = { ...plain.params, excludedatanodes: [...hosts].join(',') };
-      return await this.#names.ask({ ...plain, params, attempts: 1 }, read, signal);
+      return await this.#names.ask({ ...plain, params }, read, signal);
     } catch (error) {
       if (!(error instanceof HdfsProblem)) throw error;
       return this.#names.ask(plain, read, signal);

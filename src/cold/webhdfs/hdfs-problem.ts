@@ -25,6 +25,8 @@ export class HdfsProblem extends Error {
   readonly exception: string | undefined;
   readonly status: number | undefined;
   readonly torn: boolean;
+  /** It was tried again as often as it may be: who tries a longer stretch of work again does not do so for this. */
+  spent = false;
 
   private constructor(
     message: string,
@@ -55,9 +57,12 @@ export class HdfsProblem extends Error {
         .toString('utf8', 0, 200)
         .replaceAll(/<[^>]*>|\s+/g, ' ')
         .trim();
-      const retry = status >= 500 || status === 408 || status === 429 ? 'elsewhere' : 'no';
+      // Neither a success that is none nor an answer that was cut short on its way says anything.
+      const saysNothing = status < 400 || text.startsWith('{');
+      const isBusy = status >= 500 || status === 408 || status === 429;
+      const retry = isBusy ? 'elsewhere' : saysNothing ? 'again' : 'no';
       const message = `${doing}: ${String(status)} ${STATUS_CODES[status] ?? ''}${text === '' ? '' : ` (${text})`}`;
-      return new HdfsProblem(message, { retry, unknown: status >= 500, status });
+      return new HdfsProblem(message, { retry, unknown: status >= 500 || saysNothing, status });
     }
     const { exception, message } = remote;
     const told = { exception, status, unknown: false };

@@ -58,7 +58,7 @@ export class HttpClient implements Disposable {
     return this.#problems(request, signal, () =>
       withDeadline(
         this.#clock,
-        this.#times.connectMs + this.#times.answerMs,
+        this.#times.answerMs,
         async (both) => {
           const sent = this.#start(request, both);
           sent.end();

@@ -23,7 +23,11 @@ export async function retrying<T>(
     try {
       return await work(attempt);
     } catch (error) {
-      if (!(error instanceof HdfsProblem) || attempt >= times.attempts || !mayRepeat(error)) throw error;
+      if (!(error instanceof HdfsProblem) || error.spent || !mayRepeat(error)) throw error;
+      if (attempt >= times.attempts) {
+        error.spent = attempt > 1;
+        throw error;
+      }
       await pause(clock, backoff.next(), signal);
     }
   }

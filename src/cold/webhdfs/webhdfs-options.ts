@@ -5,7 +5,7 @@ import { type WebHdfsPlace } from '../../model/cold-place.ts';
 export interface HdfsTimes {
   /** Until a connection stands, TLS included. */
   readonly connectMs: number;
-  /** From there until a whole answer that is no file: of the name node, and of a data node when all was sent. */
+  /** Until a whole answer that is no file: of the name node from the start, of a data node from when all was sent. */
   readonly answerMs: number;
   /** A transfer moves `paceBytes` in each of these, or it is broken off. */
   readonly paceMs: number;

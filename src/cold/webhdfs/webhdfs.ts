@@ -145,14 +145,20 @@ export class WebHdfs implements ColdStore, Disposable {
     );
   }
 
-  /** An answer `false` says that it was not there, which is looked at. */
+  /** An answer `false` says that it was not there, a lost one nothing: it is looked at. */
   async #remove(path: string, signal?: AbortSignal): Promise<void> {
     await retrying(
       this.#retry,
       async () => {
-        const removed = await this.#files.remove(path, signal);
-        if (removed || (await this.#files.status(path, signal)) === undefined) return;
-        throw HdfsProblem.untrue(`${path} was not removed`);
+        let problem: HdfsProblem | undefined;
+        try {
+          if (await this.#files.remove(path, signal)) return;
+        } catch (error) {
+          if (!(error instanceof HdfsProblem) || !error.unknown) throw error;
+          problem = error;
+        }
+        if ((await this.#files.status(path, signal)) === undefined) return;
+        throw problem ?? HdfsProblem.untrue(`${path} was not removed`);
       },
       signal,
     );
