@@ -78,7 +78,13 @@ export class QueryCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = setTimeout(expire, Math.min(query.deadlineMs, LONGEST_TIMER_MS), this);
+    // Not with the call as an argument: a timer that is cleared lets go of its function, but keeps its arguments, and with them the answer.
+    this.#timer = setTimeout(
+      () => {
+        this.#expire();
+      },
+      Math.min(query.deadlineMs, LONGEST_TIMER_MS),
+    );
     if (signal === undefined) return;
     this.#onAbort = () => {
       this.cancel();
@@ -190,8 +196,7 @@ export class QueryCall {
     this.#taken = 0;
   }
 
-  /** Its deadline is over. */
-  expire(): void {
+  #expire(): void {
     const { deadlineMs, segment } = this.query;
     this.fail(
       new TroughError('ENGINE_DEADLINE', `the query ran longer than ${String(deadlineMs)} ms`, { segment, deadlineMs }),
@@ -204,11 +209,6 @@ export class QueryCall {
     this.fail(new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment: this.query.segment }));
     this.place?.giveUp(this, 'cancelled');
   }
-}
-
-/** One function for all timers: a query has no closures of its own. */
-function expire(call: QueryCall): void {
-  call.expire();
 }
 
 function messageOf({ file, version, live, sql, params, format, bigints, maxRows }: EngineQuery): QueryMessage {
