@@ -27,14 +27,17 @@ export interface PackedAnswer {
 export class PackedQuery {
   readonly #db: Sqlite;
   readonly #scan: Scan;
-  readonly #sizes: SqliteStatement;
+  readonly #pageCount: SqliteStatement;
+  readonly #mostPages: number;
   #statement: SqliteStatement;
   #isOpen = true;
 
   private constructor(db: Sqlite, scan: Scan) {
     this.#db = db;
     this.#scan = scan;
-    this.#sizes = db.prepare<unknown[], never>(FILE_SIZE).raw();
+    this.#pageCount = db.prepare<unknown[], never>('pragma page_count').raw();
+    const pageBytes: SqliteStatement = db.prepare<unknown[], never>('pragma page_size').raw();
+    this.#mostPages = LARGEST_FILE_BYTES / Number(pageBytes.get()?.[0]);
     this.#statement = db.prepare<unknown[], never>(packedSql(scan, SUMS)).raw();
   }
 
@@ -64,7 +67,7 @@ export class PackedQuery {
 
   /** Undefined when the answer is too long, or holds what SQLite would write otherwise than we: it is not tried again then. */
   run(values: readonly unknown[]): PackedAnswer | undefined {
-    if (!this.#isOpen || Number(this.#sizes.get()?.[0] ?? 0) > LARGEST_FILE_BYTES) return undefined;
+    if (!this.#isOpen || Number(this.#pageCount.get()?.[0]) > this.#mostPages) return undefined;
     const answer = this.#answer(values);
     if (answer === undefined) this.#isOpen = false;
     return answer;
@@ -106,8 +109,6 @@ interface Scan {
   readonly format: RowFormat;
   readonly bigints: Bigints;
 }
-
-const FILE_SIZE = 'select page_count * page_size from pragma_page_count, pragma_page_size';
 
 /** 1 when all values of an INTEGER column are integers, texts or NULL. A sum becomes REAL by one value that is neither. */
 const SUMS = (name: string): string => `typeof(sum(${name})) in ('integer', 'null')`;
