@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { type Writable } from 'node:stream';
 import { systemClock } from '../../src/runtime/clock.ts';
 
 /** What may happen to a request on its way. Those of the second line reach HDFS. */
@@ -167,7 +168,7 @@ async function passUp(
     const part = piece.subarray(0, Math.max(0, length - passed));
     passed += part.length;
     const bytes = fault === 'altered' && passed === length ? flipLast(part) : part;
-    if (bytes.length > 0 && !sent.write(bytes)) await Promise.race([once(sent, 'drain'), once(sent, 'close')]);
+    if (bytes.length > 0 && !sent.write(bytes)) await drained(sent);
     if (one.node === 'data') options.passed?.(one, passed);
   }
   sent.end();
@@ -190,7 +191,7 @@ async function passDown(
     let passed = 0;
     for await (const piece of answer as AsyncIterable<Buffer>) {
       passed += piece.length;
-      if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(piece)) await drained(response);
       options.passed?.(one, passed);
     }
     // What was cut short on its way to us is not finished by us.
@@ -238,6 +239,17 @@ async function spoil(
     case undefined:
       response.writeHead(status, headers).end(body);
   }
+}
+
+/** Or closed. */
+async function drained(stream: Writable): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      stream.off('drain', end).off('close', end);
+      resolve();
+    };
+    stream.on('drain', end).on('close', end);
+  });
 }
 
 function flipLast(bytes: Buffer): Buffer {

@@ -40,8 +40,8 @@ export class PlainHdfs {
   }
 
   /** Written in place, replacing what was there. */
-  async put(path: string, content: Uint8Array | string): Promise<void> {
-    const { location } = await send('PUT', this.url(path, 'CREATE', { overwrite: true }));
+  async put(path: string, content: Uint8Array | string, params: Params = {}): Promise<void> {
+    const { location } = await send('PUT', this.url(path, 'CREATE', { overwrite: true, ...params }));
     demand(201, await send('PUT', new URL(location ?? ''), content));
   }
 

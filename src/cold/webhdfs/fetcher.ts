@@ -6,11 +6,11 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { type Fetched } from '../cold-store.ts';
 import { placeDurably, writeAll } from '../file-copy.ts';
 import { ContentHash } from './content-hash.ts';
-import { USUAL_SHAPE } from './hdfs-checksum.ts';
+import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
 import { type HdfsChecksumTold, type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { type Sink } from './http-client.ts';
-import { checksumOf, isSame, sameShape } from './publisher.ts';
+import { checksumOf, isSame } from './publisher.ts';
 import { type RetryDeps, retrying } from './retrying.ts';
 
 export interface FetcherDeps extends RetryDeps {
@@ -26,6 +26,8 @@ export interface Located {
 /** Reads files of HDFS whole: what was read is compared with what the caller expects, else with what HDFS says that it holds. */
 export class Fetcher {
   readonly #deps: FetcherDeps;
+  /** As the file before was checked: mostly all are alike. */
+  #shape = USUAL_SHAPE;
 
   constructor(deps: FetcherDeps) {
     this.#deps = deps;
@@ -106,7 +108,7 @@ export class Fetcher {
     signal?: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
     const { files } = this.#deps;
-    const shape = { ...USUAL_SHAPE, blockSize: status.blockSize };
+    const shape = { ...this.#shape, blockSize: status.blockSize };
     const hash = new ContentHash(shape);
     const receiving = files.open(
       path,
@@ -127,7 +129,7 @@ export class Fetcher {
       );
     }
     const holds = sha256 === undefined ? told : await files.checksum(path, signal);
-    if (holds !== undefined && holds.hex !== (await this.#hdfsChecksum(holds, read.hdfs, status, copy))) {
+    if (holds !== undefined && holds.hex !== (await this.#checksumAs(holds, shape, read.hdfs, copy))) {
       throw HdfsProblem.torn(`${path} did not arrive as it is stored: its checksum is ${holds.hex}`);
     }
     // It arrived as it is stored, and that is not what was asked for: no other try changes it.
@@ -135,15 +137,19 @@ export class Fetcher {
     return read;
   }
 
-  async #hdfsChecksum(
-    told: NonNullable<HdfsChecksumTold>,
+  /** The checksum of what was read, computed as the file's writer did. */
+  async #checksumAs(
+    { bytesPerCrc, crc }: NonNullable<HdfsChecksumTold>,
+    shape: ChecksumShape,
     computed: string,
-    { blockSize }: HdfsStatus,
     copy: string | undefined,
   ): Promise<string> {
-    const actual = { blockSize, bytesPerCrc: told.bytesPerCrc, crc: told.crc };
-    if (copy === undefined || sameShape(actual, { ...USUAL_SHAPE, blockSize })) return computed;
-    return checksumOf(copy, actual);
+    if (bytesPerCrc === shape.bytesPerCrc && crc === shape.crc) return computed;
+    this.#shape = { ...shape, bytesPerCrc, crc };
+    if (copy !== undefined) return checksumOf(copy, this.#shape);
+    throw HdfsProblem.untrue(
+      `it is checked by ${crc} of ${String(bytesPerCrc)} bytes, and has to be read again for that`,
+    );
   }
 
   /** What the last try's problem means for who asked. */

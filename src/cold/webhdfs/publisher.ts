@@ -154,7 +154,7 @@ export function isSame(a: HdfsStatus, b: HdfsStatus): boolean {
   return a.fileId === b.fileId && a.sizeBytes === b.sizeBytes && a.modifiedMs === b.modifiedMs;
 }
 
-export function sameShape(a: ChecksumShape, b: ChecksumShape): boolean {
+function sameShape(a: ChecksumShape, b: ChecksumShape): boolean {
   return a.blockSize === b.blockSize && a.bytesPerCrc === b.bytesPerCrc && a.crc === b.crc;
 }
 
