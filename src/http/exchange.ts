@@ -40,8 +40,9 @@ export class Exchange {
     this.path = mark === -1 ? url : url.slice(0, mark);
     this.query = mark === -1 ? '' : url.slice(mark + 1);
     // A write after the client has gone is an 'error' here; 'close' has told it already.
-    response.on('error', () => undefined);
-    response.once('close', () => {
+    response.on('error', ignore);
+    // `on` where `once` would do, here and below: 'close' and 'end' come once by themselves, and `once` costs a closure and a search for it.
+    response.on('close', () => {
       if (!response.writableFinished) this.#gone.abort();
     });
   }
@@ -82,15 +83,15 @@ export class Exchange {
         reject(this.#refuse());
       };
       request.on('data', take);
-      request.once('end', () => {
+      request.on('end', () => {
         const [first] = parts;
         resolve(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, sizeBytes));
       });
       const leave = (): void => {
         if (!request.readableEnded) reject(new TroughError('ENGINE_CANCELLED', 'the client went away'));
       };
-      request.once('error', leave);
-      this.response.once('close', leave);
+      request.on('error', leave);
+      this.response.on('close', leave);
     });
   }
 
@@ -146,6 +147,10 @@ export class Exchange {
     response.flushHeaders();
     response.socket.destroySoon();
   }
+}
+
+function ignore(): void {
+  return;
 }
 
 export type HttpHandler = (exchange: Exchange) => Promise<void>;

@@ -107,7 +107,7 @@ export class HttpServer implements AsyncDisposable {
     this.#inFlight += 1;
     this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
     if (this.#stopping) response.shouldKeepAlive = false;
-    response.once('close', () => {
+    response.on('close', () => {
       metrics.end(name, exchange.route, response.statusCode, (performance.now() - begun) / 1000);
       this.#ended(socket);
     });
