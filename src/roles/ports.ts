@@ -6,7 +6,6 @@ import { findNatsServer } from '../bus/nats-server-binary.ts';
 import { startNatsServer } from '../bus/nats-server.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
 import { LocalDirectory } from '../cold/local-directory.ts';
-import { WebHdfs } from '../cold/webhdfs/webhdfs.ts';
 import { type Disk } from '../disk/disk.ts';
 import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
@@ -63,7 +62,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
   const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
-  const cold = openCold(deps);
+  const cold = await openCold(deps);
   await probeCold(cold, log, signal);
   const engine = new ProcessEngine({
     nodePath: host.nodePath,
@@ -89,9 +88,11 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };
 }
 
-function openCold({ settings, clock, random, log, supervisor }: PortsDeps): ColdStore {
+async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore> {
   const place = parseColdPlace(settings.cold);
   if (place.kind === 'directory') return new LocalDirectory({ root: place.path });
+  // Loaded where it is used: its package is large.
+  const { WebHdfs } = await import('../cold/webhdfs/webhdfs.ts');
   const options = {
     ...{ place, clock, random, apiPath: settings.coldApiPath, replicas: settings.coldReplicas },
     ...{ authorizationFile: settings.coldAuthorizationFile, caFile: settings.coldCaFile },

@@ -87,7 +87,7 @@ function readTarget(request: IncomingMessage, upstream: string): { seen: SeenReq
   const authority = dataNode ?? upstream;
   const target = new URL(rest ?? request.url ?? '', `http://${authority}`);
   const seen: SeenRequest = {
-    op: target.searchParams.get('op') ?? '',
+    op: (target.searchParams.get('op') ?? '').toUpperCase(),
     method: request.method ?? '',
     node: dataNode === undefined ? 'name' : 'data',
     authority,

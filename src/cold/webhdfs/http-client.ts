@@ -53,6 +53,11 @@ export class HttpClient implements Disposable {
     this.#secure.destroy();
   }
 
+  /** Of its connections, for others that speak HTTP here. */
+  agent(secure: boolean): Agent {
+    return secure ? this.#secure : this.#plain;
+  }
+
   /** A request without a body and its whole answer. */
   ask(request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer> {
     return this.#problems(request, signal, () =>
@@ -148,10 +153,8 @@ export class HttpClient implements Disposable {
   /** The request's own deadline is for the connection; what comes after has others. */
   #start({ url, method, headers }: HttpRequest, signal: AbortSignal): ClientRequest {
     const options = { method, headers: { accept: '*/*', ...headers }, signal };
-    const sent =
-      url.protocol === 'https:'
-        ? requestHttps(url, { ...options, agent: this.#secure })
-        : requestHttp(url, { ...options, agent: this.#plain });
+    const isSecure = url.protocol === 'https:';
+    const sent = (isSecure ? requestHttps : requestHttp)(url, { ...options, agent: this.agent(isSecure) });
     this.#limitConnecting(sent);
     return sent;
   }

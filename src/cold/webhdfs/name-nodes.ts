@@ -1,5 +1,6 @@
 import { HdfsProblem } from './hdfs-problem.ts';
 import { type HttpAnswer, type HttpClient, type HttpRequest } from './http-client.ts';
+import { BY_PACKAGE, PackageSender } from './package-sender.ts';
 import { pause, type RetryDeps, retrying } from './retrying.ts';
 
 export interface NameNodesDeps extends RetryDeps {
@@ -32,11 +33,13 @@ const RIGHT: ReadonlySet<number> = new Set([200, 201, 307, 302, 303]);
 /** Asks the active name node, and finds out which one that is. */
 export class NameNodes {
   readonly #deps: NameNodesDeps;
+  readonly #package: PackageSender;
   #active = 0;
   #skewMs = 0;
 
   constructor(deps: NameNodesDeps) {
     this.#deps = deps;
+    this.#package = new PackageSender(deps.clock, deps.http, deps.times.answerMs);
   }
 
   /** By the clock of the name node that answered last, as of a second ago at most. */
@@ -77,30 +80,37 @@ export class NameNodes {
   }
 
   async #askOne(address: string, operation: Operation, signal?: AbortSignal): Promise<HttpAnswer> {
-    const { http, authorization } = this.#deps;
+    const { authorization } = this.#deps;
     const doing = `${operation.op} ${operation.path}`;
     for (let refused = false; ; refused = true) {
       const header = await authorization(refused);
-      const answer = await http.ask(
-        {
-          method: operation.method,
-          url: this.#url(address, operation),
-          // HttpFS demands the type of what writes, also in the first step.
-          headers: {
-            ...(operation.method === 'GET'
-              ? {}
-              : { 'content-type': 'application/octet-stream', 'content-length': '0' }),
-            ...(header === undefined ? {} : { authorization: header }),
-          },
-          doing,
-        },
-        signal,
-      );
+      const headers = header === undefined ? {} : { authorization: header };
+      const answer = await this.#send(address, operation, headers, doing, signal);
       this.#readDate(answer);
       if (RIGHT.has(answer.status)) return answer;
       const isNewTry = answer.status === 401 && !refused && header !== undefined;
       if (!isNewTry) throw HdfsProblem.answered(doing, answer.status, answer.body);
     }
+  }
+
+  async #send(
+    address: string,
+    operation: Operation,
+    headers: Record<string, string>,
+    doing: string,
+    signal?: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const { http, secure, apiPath, user } = this.#deps;
+    const { method, op } = operation;
+    const byPackage = BY_PACKAGE.find((known) => known === op);
+    if (byPackage !== undefined) {
+      const path = encodePath(operation.path);
+      return this.#package.send({ op: byPackage, address, secure, apiPath, user, path, headers }, signal);
+    }
+    // HttpFS demands the type of what writes, also in the first step.
+    const writing = { 'content-type': 'application/octet-stream', 'content-length': '0' };
+    const url = this.#url(address, operation);
+    return http.ask({ method, url, headers: method === 'GET' ? headers : { ...writing, ...headers }, doing }, signal);
   }
 
   #url(address: string, { op, path, params }: Operation): URL {
