@@ -92,8 +92,8 @@ export class Connection {
   }
 }
 
-/** Files that are kept open as long as keeping more would not help; each takes some 150 KB. */
-const LEAST_KEPT = 500;
+/** Files that are kept open as long as keeping more would not help; each takes 150 to 300 KB. */
+const LEAST_KEPT = 200;
 /** Closing takes time: a cache that shrinks is not emptied at once. */
 const CLOSED_AT_ONCE = 4;
 
