@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type ChecksumShape, HdfsChecksum } from './hdfs-checksum.ts';
 
-/** Of one file's bytes as they pass: the SHA-256 that trough knows it by, and the checksum that HDFS must have of it. */
+export interface ContentDigest {
+  readonly sizeBytes: number;
+  /** By which trough knows the content. */
+  readonly sha256: string;
+  /** Which HDFS must have of it. */
+  readonly hdfs: string;
+}
+
+/** Of one file's bytes as they pass. */
 export class ContentHash {
   readonly #sha256 = createHash('sha256');
   readonly #hdfs: HdfsChecksum;
@@ -18,7 +26,7 @@ export class ContentHash {
   }
 
   /** Ends the computation. */
-  digest(): { readonly sizeBytes: number; readonly sha256: string; readonly hdfs: string } {
+  digest(): ContentDigest {
     return { sizeBytes: this.#sizeBytes, sha256: this.#sha256.digest('hex'), hdfs: this.#hdfs.digest() };
   }
 }

@@ -5,13 +5,13 @@ import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Fetched } from '../cold-store.ts';
 import { placeDurably, writeAll } from '../file-copy.ts';
-import { ContentHash } from './content-hash.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
 import { type HdfsChecksumTold, type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { type Sink } from './http-client.ts';
 import { checksumOf, isSame } from './publisher.ts';
 import { type RetryDeps, retrying } from './retrying.ts';
+import { transferHash } from './transfer-hash.ts';
 
 export interface FetcherDeps extends RetryDeps {
   readonly files: HdfsFiles;
@@ -109,19 +109,19 @@ export class Fetcher {
   ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
     const { files } = this.#deps;
     const shape = { ...this.#shape, blockSize: status.blockSize };
-    const hash = new ContentHash(shape);
+    await using hash = transferHash(shape, status.sizeBytes, copy);
     const receiving = files.open(
       path,
       async (piece) => {
-        hash.update(piece);
         await sink(piece);
+        hash.update(piece);
       },
       { signal },
     );
     // Whoever knows the SHA-256 needs no other word for it.
     const asking = sha256 === undefined ? files.checksum(path, signal) : undefined;
     const [, told] = await both(receiving, asking);
-    const read = hash.digest();
+    const read = await hash.digest();
     if (sha256 !== undefined && read.sha256 === sha256) return read;
     if (read.sizeBytes !== status.sizeBytes) {
       throw HdfsProblem.torn(

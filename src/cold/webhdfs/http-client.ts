@@ -74,7 +74,10 @@ export class HttpClient implements Disposable {
     );
   }
 
-  /** Sends `sizeBytes` bytes. An answer that comes before all were sent ends the sending. */
+  /**
+   * Sends `sizeBytes` bytes. Of two pieces in succession each has to keep its bytes; the one before them may be overwritten.
+   * An answer that comes before all were sent ends the sending.
+   */
   send(
     request: HttpRequest,
     sizeBytes: number,
@@ -223,12 +226,30 @@ async function sendPieces(
     early.is = true;
   };
   answered.then(notice, notice);
+  const ended = Promise.race([answered, once(sent, 'close', { signal })]);
+  ended.catch(() => undefined);
+  let before: Promise<unknown> = Promise.resolve();
   for await (const piece of ours(pieces)) {
+    await before;
     if (early.is) return;
-    if (!sent.write(piece)) await Promise.race([once(sent, 'drain', { signal }), answered]);
+    before = Promise.race([written(sent, piece), ended]);
+    // It is waited for with the next piece; what is wrong with it is seen then.
+    before.catch(() => undefined);
     pace.moved(piece.length);
   }
+  await before;
+  if (early.is) return;
   sent.end();
+}
+
+/** Resolves when the piece may be overwritten. */
+function written(sent: ClientRequest, piece: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    sent.write(piece, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 async function receivePieces(response: IncomingMessage, sink: Sink, pace: Pace): Promise<number> {

@@ -8,6 +8,7 @@ import { type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { pause, type RetryDeps, retrying } from './retrying.ts';
 import { type TemporaryNames } from './temporary-names.ts';
+import { transferHash } from './transfer-hash.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -57,15 +58,15 @@ export class Publisher {
     const { files, temporary, replicas } = this.#deps;
     const path = temporary.nameFor(id);
     const shape = this.#shape;
-    const hash = new ContentHash(shape);
     await using file = await open(from, 'r');
     const { size } = await file.stat();
+    await using hash = transferHash(shape, size, from);
     let whole = false;
     try {
       const pieces = (): AsyncIterable<Buffer> => readPieces(file, size, hash);
       const replication = replicas > 1 ? replicas : undefined;
       await files.create(path, { sizeBytes: size, pieces, blockSize: shape.blockSize, replication }, signal);
-      const sent = hash.digest();
+      const sent = await hash.digest();
       if (sent.sha256 !== sha256) throw notAsTold(from, sent.sha256, sha256);
       const status = await this.#verify(path, { from, size, hdfs: sent.hdfs, sha256 }, shape, signal);
       if (replicas > 1) await this.#awaitReplicas(path, signal);
@@ -168,11 +169,17 @@ export async function checksumOf(path: string, shape: ChecksumShape): Promise<st
   return hash.digest().hdfs;
 }
 
-async function* readPieces(file: FileHandle, sizeBytes: number, hash: ContentHash): AsyncIterable<Buffer> {
+async function* readPieces(
+  file: FileHandle,
+  sizeBytes: number,
+  hash: Pick<ContentHash, 'update'>,
+): AsyncIterable<Buffer> {
+  const pieceBytes = Math.min(PIECE_BYTES, sizeBytes);
+  // In turns: the one before may not be sent yet.
+  let [piece, other] = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)];
   for (let at = 0; at < sizeBytes;) {
-    // A new one each time: what was handed to a socket may not be sent yet.
-    const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes - at));
-    const { bytesRead } = await file.read(piece, 0, piece.length, at);
+    [piece, other] = [other, piece];
+    const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, sizeBytes - at), at);
     if (bytesRead === 0) throw new TroughError('COLD_FAILED', 'the file to publish was cut short while it was read');
     const bytes = piece.subarray(0, bytesRead);
     hash.update(bytes);
