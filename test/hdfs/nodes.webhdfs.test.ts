@@ -38,7 +38,7 @@ describe('a data node that is killed', () => {
     await using proxy = await faultProxy(hdfs.authority, { passed: killInTheMiddle });
     await using cold = webHdfsHarness(hdfs, { address: proxy.authority, times: TIMES, replicas: 2 });
     await using dir = await tempDir();
-    const first = randomBytes(48 * MiB);
+    const first = randomBytes(24 * MiB);
     await writeFile(join(dir.path, 'first'), first);
     await cold.store.publish(id, join(dir.path, 'first'), sha(first));
 
@@ -50,7 +50,7 @@ describe('a data node that is killed', () => {
 
     // The name node goes on sending us to the dead one for a while.
     await startNode(2);
-    const second = randomBytes(48 * MiB);
+    const second = randomBytes(24 * MiB);
     await writeFile(join(dir.path, 'second'), second);
     killIn = 'CREATE';
     const single = webHdfsHarness(hdfs, { address: proxy.authority, times: { ...TIMES, attempts: 8 } });

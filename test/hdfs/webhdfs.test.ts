@@ -48,6 +48,19 @@ describe('checksums', () => {
     },
   );
 
+  test('a file that was put together from others has another checksum, and is fetched all the same', async () => {
+    await using cold = webHdfsHarness(hdfs, { times: QUICK });
+    await using dir = await tempDir();
+    const parts = [randomBytes(MiB + 1000), randomBytes(MiB + 512), randomBytes(77)];
+    const paths = parts.map((_, index) =>
+      index === 0 ? cold.absolute(AT) : cold.absolute(`craw/part-${String(index)}`),
+    );
+    for (const [index, part] of parts.entries()) await cold.plain.put(paths[index] ?? '', part, { blocksize: MiB });
+    await cold.plain.concat(cold.absolute(AT), paths.slice(1));
+    const { sha256 } = await cold.store.fetch(id, join(dir.path, 'to'), {});
+    expect(sha256).toBe(sha(Buffer.concat(parts)));
+  });
+
   test('a file is published where checksums are others than usual', async () => {
     await using cold = webHdfsHarness(hdfs, { times: QUICK });
     await using dir = await tempDir();

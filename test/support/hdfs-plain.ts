@@ -80,6 +80,11 @@ export class PlainHdfs {
     demand(200, await send('PUT', this.url(from, 'RENAME', { destination: to, renameoptions: 'OVERWRITE' })));
   }
 
+  /** Puts the others behind the first; they are gone then. */
+  async concat(path: string, others: readonly string[]): Promise<void> {
+    demand(200, await send('POST', this.url(path, 'CONCAT', { sources: others.join(',') })));
+  }
+
   async remove(path: string): Promise<void> {
     demand(200, await send('DELETE', this.url(path, 'DELETE', { recursive: true })));
   }

@@ -15,14 +15,17 @@ const FileStatus = z
     blockSize: z.number(),
     // Older gateways leave it out.
     fileId: z.number().default(0),
+    // Erasure coded.
+    ecBit: z.boolean().default(false),
   })
-  .transform(({ pathSuffix, type, length, modificationTime, blockSize, fileId }) => ({
+  .transform(({ pathSuffix, type, length, modificationTime, blockSize, fileId, ecBit }) => ({
     name: pathSuffix,
     kind: type === 'DIRECTORY' ? ('directory' as const) : type === 'FILE' ? ('file' as const) : ('other' as const),
     sizeBytes: length,
     modifiedMs: modificationTime,
     blockSize,
     fileId,
+    isStriped: ecBit,
   }));
 /** `name` is empty where one file was asked for. */
 export type HdfsStatus = z.output<typeof FileStatus>;
@@ -37,9 +40,18 @@ const ChecksumAnswer = z.object({
 const Locations = z.object({
   LocatedBlocks: z.object({
     isUnderConstruction: z.boolean(),
-    locatedBlocks: z.array(z.object({ locations: z.array(z.unknown()) })),
+    locatedBlocks: z.array(z.object({ locations: z.array(z.unknown()), block: z.object({ numBytes: z.number() }) })),
   }),
 });
+
+export interface Blocks {
+  /** Somebody is writing it. */
+  readonly isOpen: boolean;
+  /** On how few data nodes any block of it is. */
+  readonly replicas: number;
+  /** In bytes; all as the file's block size says but the last, unless files were put together by CONCAT. */
+  readonly sizes: readonly number[];
+}
 
 export type HdfsChecksumTold = ReturnType<typeof readChecksum>;
 
@@ -124,13 +136,13 @@ export class HdfsFiles {
     );
   }
 
-  /** Whether somebody is writing it, and on how few data nodes any block of it is. */
-  async blocks(path: string, signal?: AbortSignal): Promise<{ readonly isOpen: boolean; readonly replicas: number }> {
+  async blocks(path: string, signal?: AbortSignal): Promise<Blocks> {
     const get = reader(`the blocks of ${path}`, Locations);
     const answer = await this.#names.ask({ method: 'GET', op: 'GET_BLOCK_LOCATIONS', path }, get, signal);
     const { isUnderConstruction, locatedBlocks } = answer.LocatedBlocks;
     const replicas = Math.min(...locatedBlocks.map(({ locations }) => locations.length));
-    return { isOpen: isUnderConstruction, replicas };
+    const sizes = locatedBlocks.map(({ block }) => block.numBytes);
+    return { isOpen: isUnderConstruction, replicas, sizes };
   }
 
   /** A new file, tried once. Not there or whole only when this resolves: else anything may lie under the name. */
