@@ -36,6 +36,8 @@ interface KnownFile {
 }
 
 const BATCH = 500;
+/** A first listing of millions of files takes minutes: it says how far it is. */
+const SAY_EVERY_FILES = 100_000;
 /** A writer that changes a file in place leaves its directory as it was: only a complete listing sees that. */
 const COMPLETE_EVERY_MS = 24 * 3_600_000;
 
@@ -68,9 +70,12 @@ export class ColdScan {
     const round = this.#cursor === undefined ? await this.#nextRound() : undefined;
     const batch: ColdFile[] = [];
     let changed = 0;
+    let named = 0;
     for await (const event of cold.list(this.#cursor, signal)) {
       switch (event.kind) {
         case 'file':
+          named += 1;
+          if (named % SAY_EVERY_FILES === 0) log.info({ files: named }, 'cold storage is being listed');
           batch.push(event.file);
           if (batch.length >= BATCH) changed += await this.#take(batch.splice(0), round);
           break;

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { ColdScan } from '../../../src/actors/leader/cold-scan.ts';
+import { type ColdStore, type ListEvent } from '../../../src/cold/cold-store.ts';
+import { type LocalDatabase } from '../../../src/engine/engine.ts';
+import { parseSegmentId } from '../../../src/model/segment-id.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+import { FakeColdStore } from '../../support/fake-cold-store.ts';
+import { FakeDisk } from '../../support/fake-disk.ts';
+import { recordingLog } from '../../support/recording-log.ts';
+
+const FILES = 250_000;
+
+/** As if that many files were there. */
+class FullStore extends FakeColdStore {
+  override async *list(): AsyncIterable<ListEvent> {
+    for (let number = 0; number < FILES; number += 1) {
+      const id = parseSegmentId(`s${String(number)}`);
+      yield { kind: 'file', file: { id, path: `/cold/${id}.sqlite`, sizeBytes: 1, modifiedMs: 1 } };
+    }
+    await Promise.resolve();
+    yield { kind: 'done', cursor: 'c', files: FILES, complete: true };
+  }
+}
+
+test('a listing of very many files says how far it is, and hands them on in batches', async () => {
+  const cluster = new FakeCluster();
+  const cold: ColdStore = new FullStore(new FakeDisk(), () => 0);
+  const { log, lines } = recordingLog();
+  const database: LocalDatabase = {
+    run: () => Promise.resolve(),
+    all: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const batches: number[] = [];
+  const found = (files: readonly unknown[]): Promise<void> => {
+    batches.push(files.length);
+    return Promise.resolve();
+  };
+  const scan = new ColdScan({ clock: cluster.clock, cold, database, view: cluster.view, log, found });
+  await scan.run(new AbortController().signal);
+  expect(lines.filter(({ msg }) => msg === 'cold storage is being listed').map(({ files }) => files)).toEqual([
+    100_000, 200_000,
+  ]);
+  expect(batches.reduce((sum, length) => sum + length, 0)).toBe(FILES);
+  expect(Math.max(...batches)).toBeLessThanOrEqual(500);
+});
