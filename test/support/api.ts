@@ -11,6 +11,11 @@ export async function promote({ ready }: TroughRun, segment: string): Promise<{ 
   return (await call(url, { method: 'POST' })) as { version: number };
 }
 
+export async function release({ ready }: TroughRun, segment: string): Promise<void> {
+  const url = new URL(`v1/segments/${encodeURIComponent(segment)}/release`, ready.urls.syncMaster);
+  await call(url, { method: 'POST' });
+}
+
 /** By the original's write port. */
 export async function writeTo(writeUrl: string, sql: string): Promise<void> {
   const answer = await fetch(writeUrl, { method: 'POST', body: sql });
@@ -37,6 +42,7 @@ export interface ClusterStatus {
     readonly pending: number;
     readonly leases: number;
     readonly beatAgeMs: number | null;
+    readonly drain: { readonly state: string } | null;
   }[];
   readonly segments: { readonly hot: number; readonly cold: number; readonly writable: number };
 }
