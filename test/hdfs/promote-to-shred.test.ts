@@ -31,8 +31,10 @@ function args(root: string, ...more: string[]): string[] {
   return ['--cold', cold, '--cold-scan-interval', `${String(SCAN_MS)}ms`, ...more];
 }
 
+/** Large enough for another thread to hash it. */
 function makeDatabase(path: string, value: string): void {
   const database = new Database(path);
+  database.exec('create table filler (x); insert into filler values (zeroblob(20000000))');
   database.exec(`create table t (a); insert into t values ('${value}')`);
   database.close();
 }

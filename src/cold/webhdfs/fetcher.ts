@@ -51,8 +51,9 @@ export class Fetcher {
       );
       await placeDurably(temporary, to);
       return fetched;
-    } finally {
+    } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
     }
   }
 
