@@ -41,6 +41,17 @@ const RENEW_EVERY_MS = 2_000;
 const TAKE_OVER_AFTER_MS = 6_500;
 const STEP_DOWN_AFTER_MS = 5_000;
 const STORE_DEADLINE_MS = 3_000;
+/** Wall and monotonic clock of a machine that was awake differ by no more than this since the last renewal. */
+const AWAKE_WITHIN_MS = 1_000;
+
+interface Held {
+  readonly document: LeaderDocument;
+  readonly revision: number;
+  /** By the monotonic clock. */
+  readonly renewedAt: number;
+  /** Wall minus monotonic then: a jump means that this machine slept, which the monotonic clock does not count, or that its clock was set. */
+  readonly offsetMs: number;
+}
 
 /**
  * Stands for the leadership: one document, changed only by compare-and-set, renewed every 2 s. A leader that cannot renew steps down
@@ -50,15 +61,17 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   readonly name = 'leadership';
   readonly #deps: LeadershipDeps;
   #leadingSince = 0;
-  #held: { document: LeaderDocument; revision: number; renewedAt: number } | undefined;
+  #held: Held | undefined;
 
   constructor(deps: LeadershipDeps) {
     this.#deps = deps;
   }
 
   get term(): number | undefined {
+    const held = this.#held;
+    if (held === undefined || this.#hasSlept(held) || this.#isReplaced(held)) return undefined;
     // Also while a renewal hangs: others may have taken over by the time that it fails.
-    return this.renewedMs < STEP_DOWN_AFTER_MS ? this.#held?.document.term : undefined;
+    return this.renewedMs < STEP_DOWN_AFTER_MS ? held.document.term : undefined;
   }
 
   /** How long it has led without a break, ms; undefined when it does not. */
@@ -111,8 +124,9 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
     };
     const askedAt = this.#deps.clock.monotonic();
     try {
+      const offsetMs = this.#offsetMs;
       const revision = await this.#write(document, seen?.revision);
-      this.#held = { document, revision, renewedAt: askedAt };
+      this.#held = { document, revision, renewedAt: askedAt, offsetMs };
       this.#deps.log.info({ actor: this.name, term: document.term }, 'leads the cluster');
       this.#leadingSince = askedAt;
       this.#deps.emit({ kind: 'leading', term: document.term });
@@ -121,17 +135,19 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
     }
   }
 
-  async #renew(held: { document: LeaderDocument; revision: number; renewedAt: number }): Promise<void> {
+  async #renew(held: Held): Promise<void> {
     const askedAt = this.#deps.clock.monotonic();
     if (askedAt - held.renewedAt >= STEP_DOWN_AFTER_MS) {
       this.#stepDown(held.document.term, 'the leadership could not be renewed in time');
       return;
     }
-    if (askedAt - held.renewedAt < RENEW_EVERY_MS) return;
+    // After a sleep only the store can say whether nobody else has taken over.
+    if (askedAt - held.renewedAt < RENEW_EVERY_MS && !this.#hasSlept(held)) return;
     const document = { ...held.document, beat: held.document.beat + 1 };
     try {
+      const offsetMs = this.#offsetMs;
       const revision = await this.#write(document, held.revision);
-      this.#held = { document, revision, renewedAt: askedAt };
+      this.#held = { document, revision, renewedAt: askedAt, offsetMs };
     } catch (error) {
       this.#failed(error);
       if (TroughError.from(error).code !== 'METADATA_CONFLICT') return;
@@ -139,6 +155,19 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
         this.#failed(lookError);
       });
     }
+  }
+
+  get #offsetMs(): number {
+    return this.#deps.clock.now() - this.#deps.clock.monotonic();
+  }
+
+  #hasSlept(held: Held): boolean {
+    return Math.abs(this.#offsetMs - held.offsetMs) > AWAKE_WITHIN_MS;
+  }
+
+  /** The watch may bring another's leadership before the next renewal finds it. */
+  #isReplaced({ document }: Held): boolean {
+    return (this.#deps.view.leader()?.document.term ?? 0) > document.term;
   }
 
   /** A conflict is another's leadership, unless it is our own write whose answer was lost. */

@@ -224,3 +224,41 @@ test('a process takes over at once from its own earlier run', async () => {
   await pass(500, one);
   expect(one.term).toBe(8);
 });
+
+/** As when the machine slept for `ms`: its monotonic clock stood still, the wall clock did not. */
+function sleep(clock: ManualClock, ms: number): void {
+  const now = clock.now.bind(clock);
+  clock.now = () => now() + ms;
+}
+
+test('a leader whose machine slept leads again only when the store has confirmed it', async () => {
+  const { clock, one, pass } = await scene('m1');
+  await pass(4_000, one);
+  sleep(clock, 60_000);
+  expect(one.term).toBeUndefined();
+  await pass(500, one);
+  expect(one.term).toBe(1);
+  expect(one.news).toEqual([{ kind: 'leading', term: 1 }]);
+});
+
+test('a leader that was replaced while its machine slept steps down without having led', async () => {
+  const { clock, store, one, pass, stored } = await scene('m1');
+  await pass(4_000, one);
+  sleep(clock, 60_000);
+  const other = { node: 'm2', session: 'm2-1', url: '', held: true, term: 2, beat: 0 };
+  const entry = await store.get(keys.leader);
+  await store.update(keys.leader, Buffer.from(JSON.stringify(other)), entry?.revision ?? 0);
+  await pass(500, one);
+  expect(one.term).toBeUndefined();
+  expect(await stored()).toMatchObject({ node: 'm2', term: 2 });
+});
+
+test('a leader that hears of a later term leads no more, before its next renewal finds out', async () => {
+  const { clock, store, one, pass } = await scene('m1');
+  await pass(4_000, one);
+  const other = { node: 'm2', session: 'm2-1', url: '', held: true, term: 2, beat: 0 };
+  const entry = await store.get(keys.leader);
+  await store.update(keys.leader, Buffer.from(JSON.stringify(other)), entry?.revision ?? 0);
+  await clock.advance(0);
+  expect(one.term).toBeUndefined();
+});
