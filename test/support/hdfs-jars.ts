@@ -18,15 +18,18 @@ export function missingForHdfs(): string | undefined {
     : `not on PATH: ${missing.join(', ')} (needed: a JDK 17, Maven, curl and sqlite3)`;
 }
 
-/** The class path that starts `MiniHdfs`. The first call fetches Hadoop with Maven and compiles; what came of it is kept in the user's cache directory. */
+/** The class path that starts `MiniHdfs`, of the Hadoop that pom.xml names, or $HADOOP_VERSION. The first call fetches Hadoop with Maven and compiles; what came of it is kept in the user's cache directory. */
 export async function hdfsClassPath(): Promise<string> {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'trough', 'hdfs');
-  const lib = await made(cache, 'pom.xml', async (directory) => {
-    await run('mvn', ['-q', '-B', '-ntp', '-f', join(SOURCES, 'pom.xml'), `-Dlib=${directory}`, 'package'], {
+  const asked = process.env['HADOOP_VERSION'];
+  const version = asked === undefined ? [] : [`-Dhadoop.version=${asked}`];
+  const lib = await made(cache, 'pom.xml', version.join(''), async (directory) => {
+    const pom = join(SOURCES, 'pom.xml');
+    await run('mvn', ['-q', '-B', '-ntp', '-f', pom, `-Dlib=${directory}`, ...version, 'package'], {
       maxBuffer: 10_000_000,
     });
   });
-  const classes = await made(cache, 'MiniHdfs.java', async (directory) => {
+  const classes = await made(cache, 'MiniHdfs.java', lib, async (directory) => {
     // The published jars lack the folders of the web pages; the HTTP servers only ask that they exist.
     for (const name of ['hdfs', 'datanode']) await mkdir(join(directory, 'webapps', name), { recursive: true });
     const source = join(SOURCES, 'MiniHdfs.java');
@@ -35,9 +38,15 @@ export async function hdfsClassPath(): Promise<string> {
   return `${classes}${delimiter}${lib}/*`;
 }
 
-/** The directory that `make` fills from a source file; made once for each content of that file, whole or not at all. */
-async function made(cache: string, source: string, make: (directory: string) => Promise<void>): Promise<string> {
+/** The directory that `make` fills from a source file and what else it depends on; made once for each content of these, whole or not at all. */
+async function made(
+  cache: string,
+  source: string,
+  depends: string,
+  make: (directory: string) => Promise<void>,
+): Promise<string> {
   const hash = createHash('sha256').update(await readFile(join(SOURCES, source)));
+  hash.update(depends);
   const directory = join(cache, `${source}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(directory)) return directory;
   const half = join(cache, `half-${randomUUID()}`);
