@@ -48,6 +48,8 @@ export class Placer implements Actor<PlacerMessage> {
     const { term } = leadership;
     if (term === undefined || !view.current) return;
     const before = placement();
+    // A later leader has written it: this one only does not know yet that it was deposed.
+    if (before !== undefined && before.term > term) return;
     const nodes = this.#nodes(before);
     if (nodes.length === 0) return;
     const target = this.#plan(before?.target, nodes);

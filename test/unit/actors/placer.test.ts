@@ -236,6 +236,18 @@ test('a new leader writes its term into the placement, and moves nothing', async
   expect(placement()?.target.table).toEqual(before);
 });
 
+test('a placement of a later term is left alone', async () => {
+  const { cluster, leadership, placement, revision, tick } = await scene('n1', 'n2');
+  leadership.term = 4;
+  await tick();
+  const before = revision();
+  leadership.term = 3;
+  await cluster.node('n3');
+  await tick();
+  expect(placement()).toMatchObject({ term: 4 });
+  expect(revision()).toBe(before);
+});
+
 test('a placement that another wrote meanwhile is not written over', async () => {
   const { cluster, tick, said } = await scene('n1', 'n2');
   await tick();
