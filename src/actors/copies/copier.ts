@@ -18,7 +18,7 @@ export type CopierMessage =
   | { readonly kind: 'damaged'; readonly segment: SegmentId }
   | { readonly kind: 'tick' };
 
-export interface CopierDeps extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'stopping'> {
+export interface CopierDeps extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'> {
   readonly random: () => number;
   readonly store: MetadataStore;
   readonly node: string;
@@ -65,6 +65,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#remover = new CopyRemover({
       ...deps,
       fetching: (id) => this.#fetching.has(id) || this.#wanted.has(id),
+      shredded: (id, signal) => this.#isShredded(id, signal),
       stopping: this.#stopping.signal,
     });
   }
@@ -204,8 +205,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   /** The word of a message deletes nothing: the lease itself must say that the segment is shredded. */
   async #shredded(segment: string): Promise<void> {
     const id = parseSegmentId(segment);
-    const lease = await new LeaseStore(this.#deps, CALL_DEADLINE_MS).read(id);
-    if (lease?.document.state !== 'shredded') return;
+    if (!(await this.#isShredded(id))) return;
     this.#unwant(id);
     // In turn with a fetch that may be under way, which would put the copy back; but nobody waits here for that.
     const removal = this.#tasks.run(id, () => this.#remover.remove([id]));
@@ -216,6 +216,11 @@ export class Copier implements Actor<CopierMessage>, CopierState {
         'the copy of a shredded segment could not be removed',
       );
     });
+  }
+
+  async #isShredded(id: SegmentId, signal?: AbortSignal): Promise<boolean> {
+    const lease = await new LeaseStore(this.#deps, CALL_DEADLINE_MS).read(id, signal);
+    return lease?.document.state === 'shredded';
   }
 
   #tick(): void {

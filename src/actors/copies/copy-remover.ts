@@ -1,3 +1,4 @@
+import { type ColdStore } from '../../cold/cold-store.ts';
 import { type Disk } from '../../disk/disk.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
@@ -17,6 +18,9 @@ export interface CopyRemoverDeps {
   readonly evictAfterMs: number;
   /** Reads the placement from the store now; the answer says whether that names this node for a segment. */
   readonly namedNow: (signal: AbortSignal) => Promise<(segment: SegmentId) => boolean>;
+  readonly cold: ColdStore;
+  /** Whether the segment's lease, as the store has it now, says that it was shredded. */
+  readonly shredded: (segment: SegmentId, signal: AbortSignal) => Promise<boolean>;
   /** True while a copy of it is being fetched. */
   readonly fetching: (segment: SegmentId) => boolean;
   readonly stopping: AbortSignal;
@@ -24,16 +28,26 @@ export interface CopyRemoverDeps {
 
 const STORE_DEADLINE_MS = 30_000;
 const BATCH = 1_000;
+/** Questions about single segments that are under way at a time. */
+const PARALLEL = 8;
+
+interface Unasked {
+  /** When the placement was first seen not to name this node for it; undefined: not looked at yet, or named at the last look. */
+  readonly freeSince: number | undefined;
+  readonly lookAt: number;
+}
 
 /**
- * Takes copies away. Those that are no longer asked for go after their grace time, in batches beside everything else,
- * and only when the placement in the store agrees.
+ * Takes copies away, in batches beside everything else. One that is no longer asked for goes when the placement in the store did not name this
+ * node for it at two looks with the grace time in between, so that nobody goes by an older placement any more; and only while cold storage has
+ * its file, or when it was shredded.
  */
 export class CopyRemover {
   readonly #deps: CopyRemoverDeps;
-  /** Since when each was no longer asked for; the longest first. */
-  readonly #unasked = new Map<SegmentId, number>();
+  readonly #unasked = new Map<SegmentId, Unasked>();
   readonly #removing = new Map<SegmentId, Promise<unknown>>();
+  /** Nothing is due before. */
+  #nextLookAt = 0;
   #evicting: Promise<void> | undefined;
 
   constructor(deps: CopyRemoverDeps) {
@@ -48,12 +62,14 @@ export class CopyRemover {
   keepOnly(asked: ReadonlySet<string>): void {
     const now = this.#deps.clock.monotonic();
     for (const id of this.#deps.inventory.ids()) {
-      if (!asked.has(id) && !this.#unasked.has(id)) this.#unasked.set(id, now);
+      if (!asked.has(id) && !this.#unasked.has(id)) this.#unasked.set(id, { freeSince: undefined, lookAt: now });
     }
     for (const id of this.#unasked.keys()) if (asked.has(id)) this.#unasked.delete(id);
+    this.#nextLookAt = now;
+    this.tick();
   }
 
-  /** Evicts the next batch of what is due, unless one is still under way. */
+  /** Looks at the next batch of what is due, unless it still looks at one. */
   tick(): void {
     if (this.#evicting !== undefined || this.#deps.stopping.aborted) return;
     const due = this.#due();
@@ -90,25 +106,73 @@ export class CopyRemover {
     await this.#evicting;
   }
 
-  #due(): [SegmentId, number][] {
+  #due(): [SegmentId, Unasked][] {
     const now = this.#deps.clock.monotonic();
-    const due: [SegmentId, number][] = [];
-    for (const [id, since] of this.#unasked) {
-      if (now - since < this.#deps.evictAfterMs || due.length === BATCH) break;
-      if (!this.#deps.fetching(id)) due.push([id, since]);
+    const due: [SegmentId, Unasked][] = [];
+    if (now < this.#nextLookAt) return due;
+    let nextLookAt = Infinity;
+    for (const [id, unasked] of this.#unasked) {
+      if (unasked.lookAt > now) nextLookAt = Math.min(nextLookAt, unasked.lookAt);
+      else if (due.length === BATCH) return due;
+      else if (this.#deps.fetching(id)) nextLookAt = now;
+      else due.push([id, unasked]);
     }
+    // What is being looked at comes again in a moment, or when its look was in vain.
+    if (due.length === 0) this.#nextLookAt = nextLookAt;
     return due;
   }
 
-  async #evict(due: readonly [SegmentId, number][]): Promise<void> {
+  async #evict(due: readonly [SegmentId, Unasked][]): Promise<void> {
     const { clock, namedNow, fetching, stopping } = this.#deps;
     const named = await withDeadline(clock, STORE_DEADLINE_MS, namedNow, stopping);
+    const now = clock.monotonic();
+    const mayGo = await this.#mayGo(due, named, now);
     stopping.throwIfAborted();
-    // What was asked for again while the store was read stays.
-    const still = due.filter(([id, since]) => this.#unasked.get(id) === since && !fetching(id)).map(([id]) => id);
-    const going = still.filter((id) => !named(id));
-    for (const id of still) this.#unasked.delete(id);
+    const going: SegmentId[] = [];
+    for (const [id, unasked] of due) {
+      // What was asked for again while this was looked at stays.
+      if (this.#unasked.get(id) !== unasked || fetching(id)) continue;
+      if (mayGo.has(id)) {
+        this.#unasked.delete(id);
+        going.push(id);
+      } else this.#lookAgain(id, unasked, named(id), now);
+    }
     if (going.length > 0) await this.remove(going);
+  }
+
+  #lookAgain(id: SegmentId, { freeSince }: Unasked, isNamed: boolean, now: number): void {
+    this.#unasked.delete(id);
+    const lookAt = now + this.#deps.evictAfterMs;
+    this.#nextLookAt = Math.min(this.#nextLookAt, lookAt);
+    this.#unasked.set(id, { freeSince: isNamed ? undefined : (freeSince ?? now), lookAt });
+  }
+
+  async #mayGo(
+    due: readonly [SegmentId, Unasked][],
+    named: (segment: SegmentId) => boolean,
+    now: number,
+  ): Promise<ReadonlySet<SegmentId>> {
+    const { clock, evictAfterMs, stopping } = this.#deps;
+    const asked = [...due];
+    const mayGo = new Set<SegmentId>();
+    const ask = async (signal: AbortSignal): Promise<void> => {
+      for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+        const [id, { freeSince }] = next;
+        const isFree = freeSince !== undefined && now - freeSince >= evictAfterMs && !named(id);
+        // One that the placement names and the leader does not ask for was shredded, or has vanished from cold storage.
+        if (isFree || named(id)) if (await this.#isDispensable(id, named(id), signal)) mayGo.add(id);
+      }
+    };
+    const all = (signal: AbortSignal): Promise<unknown> =>
+      Promise.all(Array.from({ length: PARALLEL }, () => ask(signal)));
+    await withDeadline(clock, STORE_DEADLINE_MS, all, stopping);
+    return mayGo;
+  }
+
+  /** A vanished file is no reason to give up what may be the last copies. */
+  async #isDispensable(id: SegmentId, isNamed: boolean, signal: AbortSignal): Promise<boolean> {
+    if (!isNamed && (await this.#deps.cold.stat(id, signal)) !== undefined) return true;
+    return this.#deps.shredded(id, signal);
   }
 
   async #remove(ids: readonly SegmentId[]): Promise<void> {
