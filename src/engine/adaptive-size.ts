@@ -1,7 +1,7 @@
 /**
  * How many entries a cache should keep: few, unless more would be asked for again. It remembers the keys that were given up, as many as the
  * largest cache would have kept beside the present one; a miss that is found there would have been a hit. (The ghost lists of ARC,
- * Megiddo and Modha 2003, with two sizes to choose between in steps in place of two lists to balance.)
+ * Megiddo and Modha 2003, with one list to size in place of two to balance.) It grows at once, and shrinks by halves.
  */
 export class AdaptiveSize {
   readonly #least: number;
@@ -48,7 +48,7 @@ export class AdaptiveSize {
     this.#asked += 1;
     if (this.#asked < this.#most) return;
     if (this.#misses > this.#asked / 10 && this.#returns > this.#misses / 2) {
-      this.#value = Math.min(this.#value * 2, this.#most);
+      this.#value = this.#most;
     } else if (this.#misses > this.#asked / 2) {
       this.#value = Math.max(Math.floor(this.#value / 2), this.#least);
     }

@@ -42,7 +42,7 @@ export function childOptions(
 }
 
 /** What an open segment takes: SQLite's lookaside, its page cache, the schema and some prepared statements. */
-const OPEN_FILE_BYTES = 160 * 1_024;
+const OPEN_FILE_BYTES = 256 * 1_024;
 /** The database, its WAL and its shared memory. */
 const OPEN_FILE_DESCRIPTORS = 3;
 
