@@ -56,6 +56,7 @@ export const ERRORS = {
   LEADER_DEPOSED: 'busy',
   NODE_UNAVAILABLE: 'busy',
   NODE_NAME_TAKEN: 'conflict',
+  NODE_UNKNOWN: 'missing',
   STOPPING: 'busy',
   // this process
   CONFIG_INVALID: 'input',

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { INVENTORY_MIGRATIONS } from '../../src/actors/copies/inventory.ts';
-import { CATALOGUE_MIGRATIONS } from '../../src/actors/leader/catalogue.ts';
+import { CATALOGUE_MIGRATIONS } from '../../src/actors/leader/catalogue-tables.ts';
 import { coldPath } from '../../src/model/cold-path.ts';
 import { dataPaths } from '../../src/model/paths.ts';
 import { parseSegmentId, type SegmentId } from '../../src/model/segment-id.ts';

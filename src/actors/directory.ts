@@ -1,6 +1,13 @@
 import { type TroughError, unreachable } from '../errors.ts';
 import { type ClusterView, type LeaseEntry, type NodeEntry, type NodeState } from '../messages/cluster-view.ts';
-import { decodeDocument, LeaderDocument, LeaseDocument, NodeDocument, SchemaDocument } from '../messages/documents.ts';
+import {
+  decodeDocument,
+  DrainDocument,
+  LeaderDocument,
+  LeaseDocument,
+  NodeDocument,
+  SchemaDocument,
+} from '../messages/documents.ts';
 import { parseKey } from '../messages/keys.ts';
 import { type Beat } from '../messages/node-messages.ts';
 import { type WatchEvent } from '../metadata/metadata-store.ts';
@@ -49,6 +56,7 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
   readonly #leases = new Map<string, LeaseEntry>();
   readonly #leaseCounts = new Map<string, number>();
   readonly #schemas = new Map<string, SchemaDocument>();
+  readonly #drains = new Map<string, DrainDocument>();
   #leader: { document: LeaderDocument; revision: number } | undefined;
   #leaderSeenAt: number;
   #placement: { value: Uint8Array; revision: number } | undefined;
@@ -98,6 +106,10 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
 
   nodes(): readonly NodeEntry[] {
     return Array.from(this.#members.values(), entryOf);
+  }
+
+  drainOf(node: string): DrainDocument | undefined {
+    return this.#drains.get(node);
   }
 
   lease(segment: string): LeaseEntry | undefined {
@@ -160,6 +172,9 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
       case 'schema':
         this.#schemas.set(parsed.name, decodeDocument(SchemaDocument, key, value));
         return;
+      case 'drain':
+        this.#drains.set(parsed.name, decodeDocument(DrainDocument, key, value));
+        return;
       default:
         unreachable(parsed.kind);
     }
@@ -184,6 +199,9 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
         return;
       case 'schema':
         this.#schemas.delete(parsed.name);
+        return;
+      case 'drain':
+        this.#drains.delete(parsed.name);
         return;
       default:
         unreachable(parsed.kind);

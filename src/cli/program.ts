@@ -5,12 +5,15 @@ import { type CliContext } from './context.ts';
 import { EXIT_CODES_HELP } from './exit-code.ts';
 import { runVerb, type RunOptions } from './run-roles.ts';
 import { addImportVerb } from './import/import-verb.ts';
+import { addDrainVerbs } from './verbs/drain.ts';
 import { addManageVerbs } from './verbs/manage.ts';
+import { addPlanVerb } from './verbs/plan.ts';
 import { addQueryVerb } from './verbs/query.ts';
 import { addSchemaVerb } from './verbs/schema.ts';
 import { addSegmentsVerb } from './verbs/segments.ts';
 import { addStatsVerb } from './verbs/stats.ts';
 import { addStatusVerb } from './verbs/status.ts';
+import { addWhereVerb } from './verbs/where.ts';
 import { addWriteVerb } from './verbs/write.ts';
 
 const EXAMPLES = `
@@ -53,6 +56,9 @@ export function buildProgram(
   addSegmentsVerb(program, verbs);
   addSchemaVerb(program, verbs);
   addStatusVerb(program, verbs);
+  addWhereVerb(program, verbs);
+  addPlanVerb(program, verbs);
+  addDrainVerbs(program, verbs);
   addStatsVerb(program, verbs);
   addImportVerb(program, verbs);
   return program;

@@ -1,6 +1,14 @@
 import { type Control } from '../messages/control.ts';
-import { EmptyBody, ProvisionBody, SegmentsParameters, ShredParameters } from '../messages/http-api.ts';
+import {
+  DrainBody,
+  EmptyBody,
+  PlanParameters,
+  ProvisionBody,
+  SegmentsParameters,
+  ShredParameters,
+} from '../messages/http-api.ts';
 import { SegmentsRequest } from '../messages/control.ts';
+import { parsePlannedNode } from '../model/planned-node.ts';
 import { type Exchange } from './exchange.ts';
 import { jsonBody, parameters } from './json-body.ts';
 import { type V1Handlers } from './v1-router.ts';
@@ -34,11 +42,28 @@ export function managerHandlers(control: Control): V1Handlers<'manager'> {
     status: async (exchange) => {
       reply(exchange, await control.status({}));
     },
+    plan: async (exchange) => {
+      const { without, with: more } = parameters(exchange, PlanParameters);
+      const request = { without: splitList(without), with: splitList(more).map(parsePlannedNode) };
+      reply(exchange, await control.plan(request));
+    },
+    drain: async (exchange) => {
+      const { node } = await jsonBody(exchange, DrainBody);
+      reply(exchange, await control.drain({ op: 'drain', node }));
+    },
+    undrain: async (exchange) => {
+      const { node } = await jsonBody(exchange, DrainBody);
+      reply(exchange, await control.drain({ op: 'undrain', node }));
+    },
     nodes: async (exchange) => {
       const { nodes } = await control.status({});
       reply(exchange, { nodes });
     },
   };
+}
+
+function splitList(list: string | undefined): string[] {
+  return (list ?? '').split(',').filter((part) => part !== '');
 }
 
 function reply(exchange: Exchange, answer: object): void {

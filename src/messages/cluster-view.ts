@@ -1,5 +1,11 @@
 import { type Beat } from './node-messages.ts';
-import { type LeaderDocument, type LeaseDocument, type NodeDocument, type SchemaDocument } from './documents.ts';
+import {
+  type DrainDocument,
+  type LeaderDocument,
+  type LeaseDocument,
+  type NodeDocument,
+  type SchemaDocument,
+} from './documents.ts';
 
 /** `suspect`: silent for 6 s, routing avoids it. `lost`: silent for 10 s, its leases may move. `stopped`: it said good-bye. */
 export type NodeState = 'alive' | 'suspect' | 'lost' | 'stopped';
@@ -29,6 +35,8 @@ export interface ClusterView {
   leader(): { readonly document: LeaderDocument; readonly revision: number; readonly unchangedMs: number } | undefined;
   node(name: string): NodeEntry | undefined;
   nodes(): readonly NodeEntry[];
+  /** Since when the node is to be emptied; undefined when it is not. */
+  drainOf(node: string): DrainDocument | undefined;
   lease(segment: string): LeaseEntry | undefined;
   leases(): Iterable<LeaseEntry>;
   /** The number of leases that the node holds. */

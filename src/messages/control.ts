@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CopyReport } from './copy-report.ts';
 
 /** Requests to the leader (`trough.sync.<verb>`) and their answers, JSON. Ids are checked where they are used. */
 export const ProvisionRequest = z.object({ segment: z.string(), schema: z.string().optional() });
@@ -82,9 +83,29 @@ export type SegmentsRequest = z.infer<typeof SegmentsRequest>;
 export type SegmentsAnswer = z.infer<typeof SegmentsAnswer>;
 
 export const SegmentRequest = z.object({ segment: z.string() });
+/** One node that has, or is to have, a copy. */
+export const SegmentNode = z.object({
+  node: z.string(),
+  zone: z.string().nullable(),
+  /** Its place among the nodes of the slot, 0 the first. */
+  rank: z.int(),
+  /** The placement wants a copy here; false: it is moving away. */
+  target: z.boolean(),
+  /** Reads are sent here. */
+  serving: z.boolean(),
+  state: z.string(),
+  /** What the node says itself; null: it did not answer. */
+  report: CopyReport.nullable(),
+  /** It answers a strong read now. */
+  served: z.boolean(),
+  /** Why it does or does not, in a sentence. */
+  why: z.string(),
+});
+export type SegmentNode = z.infer<typeof SegmentNode>;
 export const SegmentAnswer = SegmentRow.extend({
-  /** The nodes of its slot, best first, and whether each one is expected to hold a copy, serves it, and is alive. */
-  nodes: z.array(z.object({ node: z.string(), rank: z.int(), serving: z.boolean(), state: z.string() })),
+  /** The nodes of its slot, best first; then those that its copies are leaving. */
+  nodes: z.array(SegmentNode),
+  /** How many copies it is to have; 0 in tier cold. */
   copies: z.int(),
   lease: z
     .object({
@@ -124,6 +145,8 @@ export type ManifestRow = z.infer<typeof ManifestRow>;
 export type ManifestAnswer = z.infer<typeof ManifestAnswer>;
 
 export const StatusRequest = z.object({});
+/** A node that is to be emptied. `waiting`: without it there would be fewer copies. `drained`: nothing is left on it. */
+const DrainStatus = z.object({ sinceMs: z.number(), state: z.enum(['draining', 'waiting', 'drained']) });
 export const NodeStatus = z.object({
   node: z.string(),
   zone: z.string(),
@@ -134,19 +157,91 @@ export const NodeStatus = z.object({
   copies: z.int(),
   /** Copies it still has to fetch. */
   pending: z.int(),
+  pendingBytes: z.number(),
+  /** Until it has them, at the rate of late; null: not known. */
+  leftMs: z.number().nullable(),
   leases: z.int(),
   load: z.number(),
   beatAgeMs: z.number().nullable(),
+  drain: DrainStatus.nullable(),
 });
 export const StatusAnswer = z.object({
   leader: z.object({ node: z.string(), term: z.int() }).nullable(),
   nodes: z.array(NodeStatus),
-  segments: z.object({ hot: z.int(), cold: z.int(), writable: z.int() }),
-  placement: z.object({ epoch: z.int(), underReplicated: z.int() }),
+  segments: z.object({
+    hot: z.int(),
+    cold: z.int(),
+    writable: z.int(),
+    /** What they weigh in cold storage. */
+    hotBytes: z.number(),
+    coldBytes: z.number(),
+  }),
+  placement: z.object({
+    epoch: z.int(),
+    /** Copies that are still to be fetched, over all nodes. */
+    underReplicated: z.int(),
+    /** Slots that fewer living nodes serve than there should. */
+    slotsUnderReplicated: z.int(),
+    /** (slot, rank) places that have another node than the one that serves. */
+    moves: z.int(),
+    /** Until the last copy is fetched, at the rate of late; null: not known, or nothing to fetch. */
+    leftMs: z.number().nullable(),
+    /** Nodes that are to hold more than their quota: nothing is deleted for it, but fetches may stop for lack of room. */
+    overQuota: z.array(z.object({ node: z.string(), plannedBytes: z.number(), quotaBytes: z.number() })),
+  }),
 });
 export type StatusRequest = z.infer<typeof StatusRequest>;
 export type NodeStatus = z.infer<typeof NodeStatus>;
 export type StatusAnswer = z.infer<typeof StatusAnswer>;
+
+/** What would be if nodes went or came: nothing is changed by asking. */
+export const PlanRequest = z.object({
+  without: z.array(z.string()).default([]),
+  with: z
+    .array(z.object({ node: z.string(), quotaBytes: z.number().positive(), zone: z.string().default('default') }))
+    .default([]),
+});
+export const PlanNode = z.object({
+  node: z.string(),
+  zone: z.string(),
+  quotaBytes: z.number(),
+  /** (slot, rank) places, and the bytes of the segments that are there by the placement; before and after. */
+  places: z.object({ before: z.int(), after: z.int() }),
+  bytes: z.object({ before: z.number(), after: z.number() }),
+  /** What it would have to fetch. */
+  gains: z.object({ places: z.int(), copies: z.int(), bytes: z.number() }),
+  /** Until it has that; null: nothing to fetch. */
+  ms: z.number().nullable(),
+  overQuota: z.boolean(),
+});
+export const PlanAnswer = z.object({
+  nodes: z.array(PlanNode),
+  moves: z.object({ places: z.int(), slots: z.int(), copies: z.int(), bytes: z.number() }),
+  /** Until the slowest node is done; `observed`: at the rate at which copies came in lately, `assumed`: at one that was never seen here. */
+  ms: z.number(),
+  rate: z.object({
+    basis: z.enum(['observed', 'assumed']),
+    copiesPerSecond: z.number(),
+    bytesPerSecond: z.number(),
+  }),
+  /** What an operator should know before. */
+  notes: z.array(z.string()),
+});
+export type PlanRequest = z.infer<typeof PlanRequest>;
+export type PlanNode = z.infer<typeof PlanNode>;
+export type PlanAnswer = z.infer<typeof PlanAnswer>;
+
+/** `drain`: the node's copies are made elsewhere, then it serves no more and gives them up; `undrain` takes that back. */
+export const DrainRequest = z.object({ op: z.enum(['drain', 'undrain']), node: z.string() });
+export const DrainAnswer = z.object({
+  node: z.string(),
+  /** null: it is not being drained. */
+  sinceMs: z.number().nullable(),
+  /** False: it was so before. */
+  changed: z.boolean(),
+});
+export type DrainRequest = z.infer<typeof DrainRequest>;
+export type DrainAnswer = z.infer<typeof DrainAnswer>;
 
 /** What the HTTP manager and the command line ask of the cluster; the role binds it to `trough.sync.<verb>`. Each throws TroughError. */
 export interface Control {
@@ -158,4 +253,6 @@ export interface Control {
   segments(request: SegmentsRequest): Promise<SegmentsAnswer>;
   segment(request: SegmentRequest): Promise<SegmentAnswer>;
   status(request: StatusRequest): Promise<StatusAnswer>;
+  plan(request: PlanRequest): Promise<PlanAnswer>;
+  drain(request: DrainRequest): Promise<DrainAnswer>;
 }

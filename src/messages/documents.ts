@@ -68,6 +68,10 @@ export type LeaseDocument = z.infer<typeof LeaseDocument>;
 export const SchemaDocument = z.object({ id: z.string(), sql: z.string() });
 export type SchemaDocument = z.infer<typeof SchemaDocument>;
 
+/** Key `drain.<token>`: an operator wants the node emptied. It stays until it is taken back, whoever leads and however often the node restarts. */
+export const DrainDocument = z.object({ node: z.string(), sinceMs: z.number() });
+export type DrainDocument = z.infer<typeof DrainDocument>;
+
 export function encodeDocument(document: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(document), 'utf8');
 }

@@ -113,6 +113,16 @@ export const SegmentsParameters = z.strictObject({
   limit: z.coerce.number().pipe(SegmentsRequest.shape.limit.unwrap()).optional(),
 });
 
+export const DrainBody = z.strictObject({ node: z.string() });
+
+export const PlanParameters = z.strictObject({
+  without: z.string().optional().describe('Names of nodes that would be gone, with commas between them.'),
+  with: z
+    .string()
+    .optional()
+    .describe('Nodes that would be new, NAME:QUOTA or NAME:QUOTA:ZONE (n9:500GB:rack2), with commas between them.'),
+});
+
 export const ErrorReply = z.strictObject({
   error: z.strictObject({
     code: z.string(),

@@ -1,5 +1,7 @@
 import { type z } from 'zod';
 import {
+  DrainAnswer,
+  PlanAnswer,
   ProvisionAnswer,
   PromoteAnswer,
   ReleaseAnswer,
@@ -8,7 +10,9 @@ import {
   StatusAnswer,
 } from './control.ts';
 import {
+  DrainBody,
   EmptyBody,
+  PlanParameters,
   ProvisionBody,
   QueryAnswer,
   QueryBody,
@@ -138,6 +142,30 @@ export const V1_ROUTES = {
     path: '/v1/nodes',
     summary: 'The nodes of the cluster.',
     answer: NodesAnswer,
+  },
+  plan: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/plan',
+    summary: 'What would move if nodes went or came. Changes nothing.',
+    parameters: PlanParameters,
+    answer: PlanAnswer,
+  },
+  drain: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/drain',
+    summary: "Empties a node: its copies are made elsewhere first. 'drain' of a node in the status says how far it is.",
+    body: DrainBody,
+    answer: DrainAnswer,
+  },
+  undrain: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/undrain',
+    summary: 'Takes a drain back: the node gets its share again.',
+    body: DrainBody,
+    answer: DrainAnswer,
   },
   openapi: {
     port: 'every',

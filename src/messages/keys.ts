@@ -7,9 +7,10 @@ export const keys = {
   node: (node: string) => `node.${toToken(node)}`,
   lease: (segment: string) => `lease.${toToken(segment)}`,
   schema: (id: string) => `schema.${toToken(id)}`,
+  drain: (node: string) => `drain.${toToken(node)}`,
 } as const;
 
-export type KeyKind = 'leader' | 'placement' | 'node' | 'lease' | 'schema';
+export type KeyKind = 'leader' | 'placement' | 'node' | 'lease' | 'schema' | 'drain';
 
 /** What a key names; undefined for a key that this version does not know. */
 export function parseKey(key: string): { kind: KeyKind; name: string } | undefined {
@@ -17,6 +18,6 @@ export function parseKey(key: string): { kind: KeyKind; name: string } | undefin
   const dot = key.indexOf('.');
   if (dot === -1) return undefined;
   const kind = key.slice(0, dot);
-  if (kind !== 'node' && kind !== 'lease' && kind !== 'schema') return undefined;
+  if (kind !== 'node' && kind !== 'lease' && kind !== 'schema' && kind !== 'drain') return undefined;
   return { kind, name: fromToken(key.slice(dot + 1)) };
 }

@@ -13,6 +13,10 @@ export const Beat = z.object({
   copies: z.int(),
   /** Copies that the node still has to fetch. */
   pending: z.int(),
+  /** What these weigh together. */
+  pendingBytes: z.number().default(0),
+  /** How fast copies came in lately, while some were to be fetched; null: none did since the start. */
+  fetched: z.object({ copiesPerSecond: z.number(), bytesPerSecond: z.number() }).nullable().default(null),
   leases: z.int(),
   /** The placement that it has taken in completely: every copy of it is there. */
   complete: z.object({ term: z.int(), epoch: z.int() }).nullable(),

@@ -11,11 +11,13 @@ export const SYNC_VERBS = [
   'segment',
   'manifest',
   'status',
+  'plan',
+  'drain',
 ] as const;
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
-export type NodeVerb = 'open' | 'close' | 'promote' | 'ping';
+export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

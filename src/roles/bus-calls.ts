@@ -4,7 +4,9 @@ import { type ErrorCode, TroughError } from '../errors.ts';
 import {
   type Control,
   type ManifestAnswer as ManifestAnswerType,
+  DrainAnswer,
   ManifestAnswer,
+  PlanAnswer,
   PromoteAnswer,
   ProvisionAnswer,
   ReleaseAnswer,
@@ -15,6 +17,7 @@ import {
   ShredAnswer,
   StatusAnswer,
 } from '../messages/control.ts';
+import { CopyReport } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
 import { HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
@@ -42,6 +45,8 @@ const SHORT_MS = 60_000;
 /** For what uploads or downloads a whole segment. */
 const LONG_MS = 3_600_000;
 const PING_MS = 1_000;
+/** One node that does not answer must not hold up the answer about all. */
+const COPY_MS = 2_000;
 /** A read goes to another copy soon. */
 const READ_SILENCE_MS = 3_000;
 /** After these a write that was sent may have been kept. */
@@ -81,6 +86,8 @@ export class BusCalls implements NodeCalls, PeerCalls {
       segments: at('segments', SegmentsAnswer, SHORT_MS, always),
       segment: at('segment', SegmentAnswer, SHORT_MS, always),
       status: at('status', StatusAnswer, SHORT_MS, always),
+      plan: at('plan', PlanAnswer, SHORT_MS, always),
+      drain: at('drain', DrainAnswer, SHORT_MS, always),
     };
   }
 
@@ -106,6 +113,17 @@ export class BusCalls implements NodeCalls, PeerCalls {
   async ping(node: string): Promise<PingAnswer | undefined> {
     try {
       return await this.#json(this.#deps.subjects.node(node, 'ping'), {}, PingAnswer, { deadlineMs: PING_MS });
+    } catch (error) {
+      const { code } = TroughError.from(error);
+      if (code === 'BUS_NO_RESPONDERS' || code === 'BUS_TIMEOUT') return undefined;
+      throw error;
+    }
+  }
+
+  /** What the node has of a segment; undefined when it does not say in time. */
+  async copy(node: string, segment: string): Promise<CopyReport | undefined> {
+    try {
+      return await this.#json(this.#deps.subjects.node(node, 'copy'), { segment }, CopyReport, { deadlineMs: COPY_MS });
     } catch (error) {
       const { code } = TroughError.from(error);
       if (code === 'BUS_NO_RESPONDERS' || code === 'BUS_TIMEOUT') return undefined;

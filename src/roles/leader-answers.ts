@@ -1,19 +1,17 @@
 import { type z } from 'zod';
 import { type Assigner } from '../actors/leader/assigner.ts';
-import {
-  type CatalogueMessage,
-  type ManifestPage,
-  type SegmentCounts,
-  type SlotRank,
-} from '../actors/leader/catalogue.ts';
+import { type CatalogueMessage, type ManifestPage, type SlotRank } from '../actors/leader/catalogue.ts';
 import { type LeadershipState } from '../actors/leader/leadership.ts';
 import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
 import { type BusAnswer } from '../bus/bus.ts';
 import { TroughError } from '../errors.ts';
 import {
+  DrainRequest,
   type ManifestAnswer,
   ManifestRequest,
+  type PlanAnswer,
+  PlanRequest,
   PromoteRequest,
   ProvisionRequest,
   ReleaseRequest,
@@ -30,10 +28,14 @@ import { SYNC_VERBS, type SyncVerb } from '../messages/subjects.ts';
 import { nodesOf } from '../model/placement.ts';
 import { parseSegmentId } from '../model/segment-id.ts';
 import { SLOT_COUNT, type Slot } from '../model/slot.ts';
+import { type SlotSums } from '../model/slot-sums.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
 import { decodeJson, jsonAnswer } from './endpoints.ts';
-import { describeSegment, describeStatus } from './leader-reports.ts';
+import { answerDrain } from './leader-drains.ts';
+import { answerPlan } from './leader-plan.ts';
+import { describeSegment } from './leader-reports.ts';
+import { describeStatus } from './leader-status.ts';
 import { type NodeContext } from './node-context.ts';
 import { CONTROL_SILENCE_MS, isSilence } from './silence.ts';
 
@@ -109,6 +111,8 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     segment: checked(SegmentRequest, ({ segment }) => answerSegment(context, catalogue, segment)),
     manifest: checked(ManifestRequest, (request) => answerManifest(context, parts, request)),
     status: checked(StatusRequest, () => answerStatus(context, parts)),
+    plan: checked(PlanRequest, (request) => answerPlanned(context, parts, request)),
+    drain: checked(DrainRequest, (request) => answerDrain(context, request)),
   };
 }
 
@@ -128,12 +132,21 @@ async function answerSegment(
     reply,
   }));
   if (row === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
-  return describeSegment(context, row);
+  return describeSegment({ ...context, copyOf: (node, id) => context.calls.copy(node, id) }, row);
 }
 
 async function answerStatus(context: NodeContext, { catalogue }: LeaderParts): Promise<StatusAnswer> {
-  const counts: SegmentCounts = await ask(catalogue, (reply) => ({ kind: 'counts', reply }));
-  return describeStatus(context, counts);
+  const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
+  return describeStatus(context, sums);
+}
+
+async function answerPlanned(
+  context: NodeContext,
+  { catalogue }: LeaderParts,
+  request: PlanRequest,
+): Promise<PlanAnswer> {
+  const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
+  return answerPlan(context, request, sums);
 }
 
 async function answerManifest(

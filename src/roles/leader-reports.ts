@@ -1,65 +1,94 @@
-import { type SegmentCounts } from '../actors/leader/catalogue.ts';
-import { type NodeEntry } from '../messages/cluster-view.ts';
-import { type NodeStatus, type SegmentAnswer, type SegmentRow, type StatusAnswer } from '../messages/control.ts';
+import { type CopyReport } from '../messages/copy-report.ts';
+import { type SegmentAnswer, type SegmentNode, type SegmentRow } from '../messages/control.ts';
+import { type LeaseDocument } from '../messages/documents.ts';
 import { type Slot } from '../model/slot.ts';
 import { type NodeContext } from './node-context.ts';
 
-/** What `trough status` shows, as this process sees the cluster. */
-export function describeStatus({ view, placement }: NodeContext, { hot, cold }: SegmentCounts): StatusAnswer {
-  const leader = view.leader()?.document;
-  const nodes = view.nodes().map((entry) => describeNode(entry, view.leasesOf(entry.document.node)));
-  let writable = 0;
-  for (const { document } of view.leases()) if (document.state === 'held') writable += 1;
-  const underReplicated = nodes.reduce((sum, { pending }) => sum + pending, 0);
-  return {
-    leader: leader?.held === true ? { node: leader.node, term: leader.term } : null,
-    nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
-    segments: { hot, cold, writable },
-    placement: { epoch: placement.document?.epoch ?? 0, underReplicated },
-  };
+type Context = Pick<NodeContext, 'view' | 'placement' | 'rule'> & {
+  /** undefined: the node did not answer. */
+  readonly copyOf: (node: string, segment: string) => Promise<CopyReport | undefined>;
+};
+
+interface Place {
+  readonly node: string;
+  readonly rank: number;
+  readonly target: boolean;
+  readonly serving: boolean;
 }
 
-function describeNode({ document, beat, state, silentMs }: NodeEntry, leases: number): NodeStatus {
-  const { node, zone, roles, quotaBytes } = document;
-  return {
-    node,
-    zone,
-    roles,
-    state,
-    quotaBytes,
-    storedBytes: beat?.storedBytes ?? 0,
-    copies: beat?.copies ?? 0,
-    pending: beat?.pending ?? 0,
-    leases,
-    load: beat?.load ?? 0,
-    beatAgeMs: beat === undefined ? null : silentMs,
-  };
-}
-
-/** Where one segment is, and who answers for it. */
-export function describeSegment({ view, placement, rule }: NodeContext, row: SegmentRow): SegmentAnswer {
-  const { copies } = rule(row.id);
-  const { target, serving } = placement.of(row.slot as Slot);
+/** Where one segment is, who answers for it, and why the others do not: by the placement, the lease, and what the nodes themselves say. */
+export async function describeSegment(context: Context, row: SegmentRow): Promise<SegmentAnswer> {
+  const { view, placement, rule } = context;
+  const treatment = rule(row.id);
+  const copies = treatment.tier === 'cold' ? 0 : treatment.copies;
   const lease = view.lease(row.id)?.document;
-  return {
-    ...row,
-    copies,
-    nodes: target.slice(0, copies).map((node, rank) => ({
-      node,
-      rank,
-      serving: serving.slice(0, copies).includes(node),
-      state: view.node(node)?.state ?? 'lost',
-    })),
-    ...(lease === undefined
-      ? {}
-      : {
-          lease: {
-            node: lease.node,
-            epoch: lease.epoch,
-            state: lease.state,
-            version: lease.version,
-            unpromoted: lease.unpromoted,
-          },
-        }),
-  };
+  const { target, serving } = placement.of(row.slot as Slot);
+  const places = placesOf(target.slice(0, copies), serving.slice(0, copies));
+  const nodes = await Promise.all(places.map((place) => describePlace(context, place, row, lease)));
+  if (lease === undefined) return { ...row, copies, nodes };
+  const { node, epoch, state, version, unpromoted } = lease;
+  return { ...row, copies, nodes, lease: { node, epoch, state, version, unpromoted } };
+}
+
+function placesOf(target: readonly string[], serving: readonly string[]): Place[] {
+  const leaving = serving.filter((node) => !target.includes(node));
+  return [
+    ...target.map((node, rank) => ({ node, rank, target: true, serving: serving.includes(node) })),
+    ...leaving.map((node) => ({ node, rank: serving.indexOf(node), target: false, serving: true })),
+  ];
+}
+
+async function describePlace(
+  { view, copyOf }: Context,
+  place: Place,
+  row: SegmentRow,
+  lease: LeaseDocument | undefined,
+): Promise<SegmentNode> {
+  const entry = view.node(place.node);
+  const state = entry?.state ?? 'lost';
+  const isReachable = state === 'alive' || state === 'suspect';
+  const report = isReachable ? ((await copyOf(place.node, row.id)) ?? null) : null;
+  const { served, why } = judge({ ...place, state, report }, row, lease);
+  return { ...place, zone: entry?.document.zone ?? null, state, report, served, why };
+}
+
+type Judged = Pick<SegmentNode, 'node' | 'target' | 'serving' | 'state' | 'report'>;
+
+/** In the order in which a read finds it out. */
+function judge(place: Judged, row: SegmentRow, lease: LeaseDocument | undefined): { served: boolean; why: string } {
+  const { node, serving, target, state, report } = place;
+  const not = (why: string): { served: boolean; why: string } => ({ served: false, why });
+  if (state === 'lost') return not('the node is silent and counts as lost');
+  if (state === 'stopped') return not('the node was stopped');
+  if (report === null) return not('the node did not say what it has');
+  if (report.writable) return { served: true, why: 'open for writing here: this node answers' };
+  if (lease?.state === 'held' && lease.node === node) return not('it holds the lease and has not opened the segment');
+  if (report.copy === null) return not(report.wanted === null ? nothingHere(row, target) : wantedNote(report.wanted));
+  const have = `version ${String(report.copy.version)} is here`;
+  if (lease?.state === 'held') return not(`${have}; ${lease.node} has it open for writing and answers`);
+  const published = lease?.version ?? 0;
+  if (report.copy.version < published)
+    return not(`${have} and is older than ${String(published)}, which the lease names${stillComing(report.wanted)}`);
+  if (!serving)
+    return not(`${have}; the nodes that served before do so until all new copies of this placement are complete`);
+  const note = target ? 'verified, serves' : 'verified, serves until its copies elsewhere are complete';
+  return { served: true, why: `version ${String(report.copy.version)} ${note}${stillComing(report.wanted)}` };
+}
+
+function nothingHere({ version }: SegmentRow, target: boolean): string {
+  if (version === 0) return 'nothing was published yet: copies come with the first promote';
+  return target ? 'no copy here, and the node has not asked for it yet' : 'no copy here any more';
+}
+
+function wantedNote({ version, fetching, failure }: NonNullable<CopyReport['wanted']>): string {
+  const what = `version ${String(version)}`;
+  if (fetching) return `${what} is being fetched`;
+  if (failure === null) return `${what} waits for its turn to be fetched`;
+  const said = `${failure.message} (${failure.code})`;
+  if (failure.setAside) return `${what} cannot be fetched, its file in cold storage is bad: ${said}`;
+  return `${what} could not be fetched, next try in ${(failure.restMs / 1_000).toFixed(0)} s: ${said}`;
+}
+
+function stillComing(wanted: CopyReport['wanted']): string {
+  return wanted === null ? '' : `; ${wantedNote(wanted)}`;
 }

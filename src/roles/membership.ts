@@ -216,6 +216,8 @@ function vitals({ inventory, copier, writer }: LocalParts, load: number): Vitals
     storedBytes: inventory?.storedBytes ?? 0,
     copies: inventory?.count ?? 0,
     pending: copier?.pending ?? 0,
+    pendingBytes: copier?.pendingBytes ?? 0,
+    fetched: copier?.fetched ?? null,
     leases: writer?.openCount ?? 0,
     complete: copier?.complete ?? null,
   };

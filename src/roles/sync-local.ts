@@ -1,17 +1,16 @@
 import { Copier } from '../actors/copies/copier.ts';
 import { Inventory, INVENTORY_MIGRATIONS } from '../actors/copies/inventory.ts';
 import { keys } from '../messages/keys.ts';
+import { type CopyReport, CopyRequest } from '../messages/copy-report.ts';
 import { Assign } from '../messages/node-messages.ts';
 import { nodesOf } from '../model/placement.ts';
 import { decodePlacement } from '../model/placement-document.ts';
-import { type SegmentId } from '../model/segment-id.ts';
+import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { localRoutes } from '../http/manager-routes.ts';
-import { hearJson } from './endpoints.ts';
+import { answerJson, hearJson } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
-
-const EVICT_AFTER_MS = 60_000;
 
 /** Keeps the copies that the leader assigns to this node; says which of them are sound. */
 export async function startSyncLocal(context: NodeContext): Promise<{ url: string }> {
@@ -25,7 +24,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     inventory,
     node: self.node,
     parallel: settings.copyParallel,
-    evictAfterMs: EVICT_AFTER_MS,
+    evictAfterMs: settings.evictAfterMs,
     manifest: (after, signal) => context.calls.manifest(self.node, after, signal),
     namedNow: (signal) => namedNow(context, signal),
   });
@@ -37,7 +36,11 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   const assigned = hearJson(bus, subjects.assign(self.node), Assign, log, (assign) =>
     actor.send({ kind: 'assign', assign }),
   );
+  const reports = answerJson(bus, { subject: subjects.node(self.node, 'copy') }, CopyRequest, ({ segment }) =>
+    Promise.resolve(report(context, parseSegmentId(segment))),
+  );
   supervisor.adopt('assign subscription', () => {
+    reports.unsubscribe();
     assigned.unsubscribe();
   });
   supervisor.every(500, actor, () => ({ kind: 'tick' }));
@@ -45,6 +48,18 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
     ready: () => notReachable(context),
   });
+}
+
+function report({ parts }: NodeContext, segment: SegmentId): CopyReport {
+  const record = parts.inventory?.record(segment);
+  return {
+    copy:
+      record === undefined
+        ? null
+        : { version: record.version, sizeBytes: record.sizeBytes, verifiedMs: record.verifiedMs },
+    writable: parts.hotFile(segment) !== undefined,
+    wanted: parts.copier?.wantedOf(segment) ?? null,
+  };
 }
 
 async function health({ parts, disk }: NodeContext, segment: SegmentId): Promise<{ ok: boolean; why: string }> {

@@ -1,5 +1,7 @@
 import { Assigner, type AssignerMessage } from '../actors/leader/assigner.ts';
-import { Catalogue, CATALOGUE_MIGRATIONS, type CatalogueMessage } from '../actors/leader/catalogue.ts';
+import { Catalogue, type CatalogueMessage } from '../actors/leader/catalogue.ts';
+import { CATALOGUE_MIGRATIONS } from '../actors/leader/catalogue-tables.ts';
+import { Drainer } from '../actors/leader/drainer.ts';
 import { Leadership } from '../actors/leader/leadership.ts';
 import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
 import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
@@ -36,6 +38,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   const assigner = new Assigner({
     leadership,
     placement: () => context.placement.document,
+    nodes: () => copyKeepers(context),
     emit: ({ node, assign }) => {
       sayJson(bus, subjects.assign(node), assign);
     },
@@ -46,6 +49,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
     catalogue.send({ kind: 'adopt' });
   };
   const registrar = startRegistrar(context, leadership, catalogue, assigning);
+  startDraining(context, leadership, registrar);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
   startPlacing(context, leadership, assigning);
@@ -57,6 +61,13 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   leading.send({ kind: 'tick' });
   supervisor.every(LEADERSHIP_TICK_MS, leading, () => ({ kind: 'tick' }));
   return port;
+}
+
+function copyKeepers({ view }: NodeContext): string[] {
+  return view
+    .nodes()
+    .filter(({ document, state }) => state === 'alive' && document.roles.includes('sync-local'))
+    .map(({ document }) => document.node);
 }
 
 function openManagerPort(context: NodeContext): { url: string } {
@@ -117,6 +128,23 @@ function startRegistrar(
   return registrar;
 }
 
+function startDraining(
+  context: NodeContext,
+  leadership: Leadership,
+  registrar: ActorRef<Parameters<LeaseRegistrar['receive']>[0]>,
+): void {
+  const { supervisor } = context;
+  const drainer = supervisor.spawn(
+    () =>
+      new Drainer({
+        ...context,
+        leadingMs: () => leadership.leadingMs,
+        release: (segment) => ask(registrar, (reply) => ({ kind: 'release', request: { segment }, reply })),
+      }),
+  );
+  supervisor.every(SWEEP_MS, drainer, () => ({ kind: 'tick' }));
+}
+
 function startPlacing(context: NodeContext, leadership: Leadership, assigning: ActorRef<AssignerMessage>): void {
   const { supervisor, settings, view, self, bus, subjects } = context;
   const placer = supervisor.spawn(
@@ -127,6 +155,7 @@ function startPlacing(context: NodeContext, leadership: Leadership, assigning: A
         placement: () => context.placement.document,
         emit: assigning.send,
         rebuildAfterMs: settings.rebuildAfterMs,
+        moves: { perNode: settings.movesPerNode, inAll: settings.movesInAll },
         ranks: context.mostCopies,
       }),
   );

@@ -128,6 +128,13 @@ export const SETTINGS = {
   slowQueryMs: duration(1_000, 'a query that takes longer is logged and listed; 0ms: only those that were killed', 0),
   writeDeadlineMs: duration(60_000, 'a write that has not begun by then is refused, one that runs longer is ended'),
   rebuildAfterMs: duration(300_000, 'a node silent for this long has its copies rebuilt on others', 10_000),
+  movesPerNode: integer(
+    4_096,
+    [1, 1_000_000],
+    'places (one rank of a slot) that move to one node at a time for balance or a drain; lost ones all move at once',
+  ),
+  movesInAll: integer(16_384, [1, 1_000_000], 'the same, over all nodes'),
+  evictAfterMs: duration(60_000, 'a copy that is no longer asked for is removed after this'),
   promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),

@@ -1,5 +1,6 @@
 import { TroughError, unreachable } from '../../errors.ts';
 import { type ManifestAnswer, type ManifestRow } from '../../messages/control.ts';
+import { type CopyReport } from '../../messages/copy-report.ts';
 import { type Assign } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
@@ -10,6 +11,7 @@ import { LeaseStore } from '../shared/lease-store.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
 import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
 import { DiskRoom } from './disk-room.ts';
+import { type CopyRate, FetchRate } from './fetch-rate.ts';
 import { FetchFailures } from './fetch-failures.ts';
 
 export type CopierMessage =
@@ -18,7 +20,8 @@ export type CopierMessage =
   | { readonly kind: 'damaged'; readonly segment: SegmentId }
   | { readonly kind: 'tick' };
 
-export interface CopierDeps extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'> {
+export interface CopierDeps
+  extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'> {
   readonly random: () => number;
   readonly store: MetadataStore;
   readonly node: string;
@@ -30,9 +33,13 @@ export interface CopierDeps extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemo
 /** What a beat says of the copies. */
 export interface CopierState {
   readonly pending: number;
+  readonly pendingBytes: number;
+  readonly fetched: CopyRate | null;
   /** Copies that nobody waits for because their files in cold storage are bad: neither pending nor in the way of `complete`. */
   readonly unfetchable: number;
   readonly complete: { readonly term: number; readonly epoch: number } | null;
+  /** What is still to be fetched of one segment. */
+  wantedOf(segment: SegmentId): CopyReport['wanted'];
 }
 
 const CALL_DEADLINE_MS = 30_000;
@@ -50,6 +57,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   readonly #wanted = new Map<SegmentId, ManifestRow>();
   readonly #fetching = new Set<SegmentId>();
   readonly #failures: FetchFailures;
+  readonly #rate: FetchRate;
   readonly #remover: CopyRemover;
   readonly #room: DiskRoom;
   #place: { term: number; epoch: number; sequence: number } | undefined;
@@ -61,6 +69,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#deps = deps;
     this.#tasks = new KeyedTasks({ parallel: deps.parallel, waiting: Infinity });
     this.#failures = new FetchFailures(deps);
+    this.#rate = new FetchRate(deps.clock);
     this.#room = new DiskRoom(deps.disk, deps.paths.tmpDir);
     this.#remover = new CopyRemover({
       ...deps,
@@ -72,6 +81,20 @@ export class Copier implements Actor<CopierMessage>, CopierState {
 
   get pending(): number {
     return this.#wanted.size - this.#failures.unfetchable;
+  }
+
+  get pendingBytes(): number {
+    return Array.from(this.#wanted.values()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  get fetched(): CopyRate | null {
+    return this.#rate.rate;
+  }
+
+  wantedOf(segment: SegmentId): CopyReport['wanted'] {
+    const row = this.#wanted.get(segment);
+    if (row === undefined) return null;
+    return { version: row.version, fetching: this.#fetching.has(segment), failure: this.#failures.of(segment) };
   }
 
   get unfetchable(): number {
@@ -162,13 +185,17 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     const row = this.#wanted.get(id);
     if (row === undefined || this.#stopped()) return;
     this.#fetching.add(id);
+    this.#rate.started();
+    let fetchedBytes: number | undefined;
     try {
       await fetchCopy({ ...this.#deps, room: this.#room }, id, row, this.#stopping.signal);
+      fetchedBytes = row.sizeBytes;
       if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
       // What is not wanted any more, or in another version, has not failed.
       if (!this.#stopped() && this.#wanted.get(id) === row) this.#failed(id, row, TroughError.from(error));
     } finally {
+      this.#rate.ended(fetchedBytes);
       this.#fetching.delete(id);
     }
   }

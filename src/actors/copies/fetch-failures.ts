@@ -1,5 +1,6 @@
 import { type ErrorCode, type TroughError } from '../../errors.ts';
 import { type ManifestRow } from '../../messages/control.ts';
+import { type CopyReport } from '../../messages/copy-report.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -21,6 +22,7 @@ interface Failing {
   readonly backoff: Backoff;
   /** How often what lies in cold storage was itself to blame. */
   bad: number;
+  error: TroughError;
   /** When it is to be tried again, by the monotonic clock; Infinity while it is being tried. */
   at: number;
 }
@@ -48,17 +50,28 @@ export class FetchFailures {
     return this.#setAside;
   }
 
-  failed(id: SegmentId, { version }: ManifestRow, { code }: TroughError): FetchFailure {
+  failed(id: SegmentId, { version }: ManifestRow, error: TroughError): FetchFailure {
     if (this.#failing.get(id)?.version !== version) this.clear(id);
-    const failing = this.#failing.get(id) ?? { version, backoff: new Backoff(REST, this.#deps.random), bad: 0, at: 0 };
+    const backoff = this.#failing.get(id)?.backoff ?? new Backoff(REST, this.#deps.random);
+    const failing = this.#failing.get(id) ?? { version, backoff, bad: 0, at: 0, error };
     this.#failing.set(id, failing);
+    failing.error = error;
     const before = failing.bad >= SET_ASIDE_AFTER;
-    if (BAD_FILE.has(code)) failing.bad += 1;
+    if (BAD_FILE.has(error.code)) failing.bad += 1;
     const now = !before && failing.bad >= SET_ASIDE_AFTER;
     if (now) this.#setAside += 1;
     const restMs = failing.backoff.next();
     failing.at = this.#deps.clock.monotonic() + restMs;
     return { restMs, setAside: before ? 'before' : now ? 'now' : 'no' };
+  }
+
+  /** How it failed last; null when it has not. */
+  of(id: SegmentId): NonNullable<CopyReport['wanted']>['failure'] {
+    const failing = this.#failing.get(id);
+    if (failing === undefined) return null;
+    const { code, message } = failing.error;
+    const restMs = failing.at === Infinity ? 0 : Math.max(0, failing.at - this.#deps.clock.monotonic());
+    return { code, message, restMs, setAside: failing.bad >= SET_ASIDE_AFTER };
   }
 
   /** It was fetched, is wanted in another version, or is not wanted any more. */

@@ -19,6 +19,8 @@ export type AssignerMessage =
 export interface AssignerDeps {
   readonly leadership: LeadershipState;
   readonly placement: () => PlacementDocument | undefined;
+  /** Every node that keeps copies and lives: one that the placement names no more has some to give up. */
+  readonly nodes: () => readonly string[];
   readonly emit: Emit<{ readonly node: string; readonly assign: Assign }>;
 }
 
@@ -41,12 +43,12 @@ export class Assigner implements Actor<AssignerMessage> {
         this.#changed(message.rows, placement);
         return;
       case 'shredded':
-        for (const node of placement.target.nodes)
+        for (const node of this.#everybody(placement))
           this.#say(node, placement, { changed: [], shredded: [message.segment] });
         return;
       case 'placed':
       case 'repeat':
-        for (const node of placement.target.nodes) this.#repeat(node, placement);
+        for (const node of this.#everybody(placement)) this.#repeat(node, placement);
         return;
       default:
         unreachable(message);
@@ -63,6 +65,10 @@ export class Assigner implements Actor<AssignerMessage> {
     if (term !== this.#term) this.#sequences.clear();
     this.#term = term;
     return term !== undefined;
+  }
+
+  #everybody({ target }: PlacementDocument): Iterable<string> {
+    return new Set<string>([...target.nodes, ...this.#deps.nodes()]);
   }
 
   #changed(rows: CatalogueChange['rows'], placement: PlacementDocument): void {

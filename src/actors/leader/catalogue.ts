@@ -14,27 +14,14 @@ import { type Published } from '../../messages/node-messages.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { slotOf } from '../../model/slot.ts';
+import { SlotSums } from '../../model/slot-sums.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { ColdScan, type FoundFile } from './cold-scan.ts';
 
-export const CATALOGUE_MIGRATIONS = [
-  `create table segments (
-     id text primary key, slot integer not null, tier text not null, copies integer not null, version integer not null,
-     size_bytes integer not null, sha256 text, schema text, modified_ms integer not null, vanished integer not null default 0,
-     seen integer not null default 0
-   ) without rowid;
-   create index segments_by_slot on segments (slot, id)`,
-];
-
 /** A slot that a node has, and its rank there: it holds the segments of the slot that have more copies than its rank. */
 export type SlotRank = readonly [slot: number, rank: number];
-
-export interface SegmentCounts {
-  readonly hot: number;
-  readonly cold: number;
-}
 
 export type ManifestPage = Pick<ManifestAnswer, 'rows' | 'next'>;
 
@@ -53,7 +40,7 @@ export type CatalogueMessage =
   | { readonly kind: 'removed'; readonly segment: SegmentId; readonly reply: Reply<void> }
   | { readonly kind: 'segments'; readonly request: SegmentsRequest; readonly reply: Reply<SegmentsAnswer> }
   | { readonly kind: 'segment'; readonly segment: SegmentId; readonly reply: Reply<SegmentRow | undefined> }
-  | { readonly kind: 'counts'; readonly reply: Reply<SegmentCounts> }
+  | { readonly kind: 'sums'; readonly reply: Reply<SlotSums> }
   | {
       readonly kind: 'manifest';
       readonly slots: readonly SlotRank[];
@@ -129,8 +116,8 @@ export class Catalogue implements Actor<CatalogueMessage> {
       case 'segment':
         void replyWith(message.reply, this.#segment(message.segment));
         return;
-      case 'counts':
-        void replyWith(message.reply, this.#counts());
+      case 'sums':
+        void replyWith(message.reply, this.#sums());
         return;
       case 'manifest':
         void replyWith(message.reply, this.#manifest(message.slots, message.after, message.limit));
@@ -260,10 +247,18 @@ export class Catalogue implements Actor<CatalogueMessage> {
     };
   }
 
-  async #counts(): Promise<SegmentCounts> {
-    const rows = await this.#deps.database.all('select tier, count(*) from segments group by tier');
-    const of = (tier: string): number => Number(rows.find(([name]) => name === tier)?.[1] ?? 0);
-    return { hot: of('hot'), cold: of('cold') };
+  async #sums(): Promise<SlotSums> {
+    const sql = 'select slot, tier, copies, segments, bytes from sums where segments > 0';
+    const rows = await this.#deps.database.all(sql);
+    return new SlotSums(
+      rows.map(([slot, tier, copies, segments, bytes]) => ({
+        slot: Number(slot),
+        tier: tier === 'cold' ? 'cold' : 'hot',
+        copies: Number(copies),
+        segments: Number(segments),
+        bytes: Number(bytes),
+      })),
+    );
   }
 
   /** `after` is the slot and id of the last row of the page before. */

@@ -4,17 +4,19 @@ import { type ClusterView, type NodeEntry } from '../../messages/cluster-view.ts
 /** What a segment that has no size yet counts for, so that a burst of new ones spreads out. */
 const NEW_SEGMENT_BYTES = 1_000_000;
 
-/** The write node that lives, and has said so itself in this session, that is least filled for its quota; among equals the one with fewer leases, then by name. NODE_UNAVAILABLE when there is none. */
+/** The write node that lives, and has said so itself in this session, that is least filled for its quota; among equals the one with fewer leases, then by name. A node that is being drained only when there is no other. NODE_UNAVAILABLE when there is none. */
 export function emptiestWriter(view: ClusterView, granting: ReadonlyMap<string, number>): NodeEntry {
   const leases = (entry: NodeEntry): number =>
     view.leasesOf(entry.document.node) + (granting.get(entry.document.node) ?? 0);
   const filled = (entry: NodeEntry): number =>
     ((entry.beat?.storedBytes ?? 0) + leases(entry) * NEW_SEGMENT_BYTES) / Math.max(1, entry.document.quotaBytes);
-  const candidates = view
+  const writers = view
     .nodes()
     .filter(
       ({ document, state, beat }) => state === 'alive' && beat !== undefined && document.roles.includes('writer'),
     );
+  const staying = writers.filter(({ document }) => view.drainOf(document.node) === undefined);
+  const candidates = staying.length > 0 ? staying : writers;
   const [best, ...others] = candidates;
   if (best === undefined) throw new TroughError('NODE_UNAVAILABLE', 'no node with the writer role is alive');
   return others.reduce((chosen, entry) => {

@@ -1,16 +1,17 @@
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
-import { type ClusterView, type NodeEntry } from '../../messages/cluster-view.ts';
+import { type ClusterView } from '../../messages/cluster-view.ts';
 import { keys } from '../../messages/keys.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
-import { parseNodeId } from '../../model/node-id.ts';
 import { movedBetween, type Placement, type PlacementNode } from '../../model/placement.ts';
 import { encodePlacement, type PlacementDocument } from '../../model/placement-document.ts';
 import { plan } from '../../model/placement-plan.ts';
+import { type MoveLimits, stepToward } from '../../model/placement-step.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { type LeadershipState } from './leadership.ts';
+import { isGone, placementMembers } from './placement-members.ts';
 
 export interface PlacerMessage {
   readonly kind: 'tick';
@@ -25,6 +26,7 @@ export interface PlacerDeps {
   readonly placement: () => PlacementDocument | undefined;
   readonly emit: Emit<{ readonly kind: 'placed' }>;
   readonly rebuildAfterMs: number;
+  readonly moves: MoveLimits;
   /** The largest number of copies that any segment is to have. */
   readonly ranks: number;
 }
@@ -50,9 +52,10 @@ export class Placer implements Actor<PlacerMessage> {
     const before = placement();
     // A later leader has written it: this one only does not know yet that it was deposed.
     if (before !== undefined && before.term > term) return;
-    const nodes = this.#nodes(before);
+    const { nodes, present } = placementMembers(view, { ...this.#deps, placed: before?.target.nodes ?? [] });
     if (nodes.length === 0) return;
-    const target = this.#plan(before?.target, nodes);
+    const goal = this.#plan(before?.target, nodes);
+    const target = before === undefined ? goal : this.#step(before, goal, present);
     const moved = before === undefined || target !== before.target;
     const epoch = (before?.epoch ?? 0) + (moved ? 1 : 0);
     const serving = this.#serving(before, target, { term, epoch });
@@ -68,26 +71,8 @@ export class Placer implements Actor<PlacerMessage> {
     return this.#planned.target;
   }
 
-  /** The nodes that copies may be on: those that live, and those that were placed and are not away for long enough to be given up. */
-  #nodes(before: PlacementDocument | undefined): PlacementNode[] {
-    const placed = new Set<string>(before?.target.nodes);
-    // A document outlives its node, and says `up` of one that died: who was not placed comes in by a beat of its own.
-    const members = this.#deps.view
-      .nodes()
-      .filter(({ document }) => document.roles.includes('sync-local'))
-      .filter(({ document, state, beat }) => placed.has(document.node) || (state === 'alive' && beat !== undefined));
-    const present = members.filter((entry) => !this.#gone(entry));
-    // When most fall silent at once it is the network, or this process: moving everything would only make it worse.
-    const kept = members.length > 2 && present.length * 2 < members.length ? members : present;
-    return kept.map(({ document }) => ({
-      node: parseNodeId(document.node),
-      zone: document.zone,
-      quotaBytes: document.quotaBytes,
-    }));
-  }
-
-  #gone({ state, silentMs }: NodeEntry): boolean {
-    return (state === 'lost' || state === 'stopped') && silentMs >= this.#deps.rebuildAfterMs;
+  #step({ target: from, serving }: PlacementDocument, goal: Placement, present: ReadonlySet<string>): Placement {
+    return stepToward({ from, serving, goal, present, limits: this.#deps.moves });
   }
 
   /** Make before break: the old holders serve until every node of the new placement that is not gone has said that its copies are complete. */
@@ -95,7 +80,7 @@ export class Placer implements Actor<PlacerMessage> {
     const serving = before?.serving ?? NOBODY;
     const complete = target.nodes.every((node) => {
       const entry = this.#deps.view.node(node);
-      if (entry === undefined || this.#gone(entry)) return true;
+      if (entry === undefined || isGone(entry, this.#deps.rebuildAfterMs)) return true;
       const done = entry.beat?.complete;
       return done?.term === now.term && done.epoch === now.epoch;
     });

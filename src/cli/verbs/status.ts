@@ -1,6 +1,9 @@
 import { type Command } from 'commander';
-import { StatusAnswer } from '../../messages/control.ts';
+import { type NodeStatus, StatusAnswer } from '../../messages/control.ts';
 import { roughByteSize } from '../../model/byte-size.ts';
+import { type Client } from '../client.ts';
+import { type CliContext } from '../context.ts';
+import { roughTime } from '../rough-time.ts';
 import { formatTable } from '../table.ts';
 import { addUrls, clientFor, MANAGE_TIMEOUT_MS, type UrlOptions, type Verbs } from './verb.ts';
 
@@ -18,28 +21,72 @@ const COLUMNS = [
   'last beat',
 ] as const;
 
+const WATCH_EVERY_MS = 2_000;
+/** Moves a terminal's cursor home and clears what is below. */
+const CLEAR = '\u001b[H\u001b[J';
+
+type StatusOptions = UrlOptions & { readonly json?: boolean; readonly watch?: boolean };
+
 export function addStatusVerb(program: Command, { context }: Verbs): void {
   const verb = program
     .command('status')
     .description('the cluster as it is now')
-    .option('--json', 'as JSON')
-    .addHelpText('after', '\nExamples:\n  trough status\n  trough status --json --manager-url http://10.0.0.5:6111')
-    .action(async (options: UrlOptions & { json?: boolean }) => {
+    .option('--json', 'as JSON; with --watch one line each time')
+    .option('--watch', 'again every two seconds, until Ctrl-C')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  trough status\n  trough status --watch\n  trough status --json --manager-url http://10.0.0.5:6111',
+    )
+    .action(async (options: StatusOptions) => {
       using client = clientFor(context, options);
-      const call = { face: 'manager', method: 'GET', path: '/v1/status', timeoutMs: MANAGE_TIMEOUT_MS } as const;
-      const status = await client.json(call, StatusAnswer);
-      const text =
-        options.json === true ? `${JSON.stringify(status, null, 2)}\n` : describe(status, context.stdout.isTty);
-      await context.stdout.write(text);
+      if (options.watch === true) await watch(context, client, options);
+      else await context.stdout.write(textOf(await ask(client), options, context.stdout.isTty));
     });
   addUrls(verb, ['manager']);
 }
 
-function describe({ leader, nodes, segments, placement }: StatusAnswer, isTty: boolean): string {
+async function watch(context: CliContext, client: Client, options: StatusOptions): Promise<void> {
+  const { stdout, clock, onSignal } = context;
+  const stopped = new AbortController();
+  onSignal(() => {
+    stopped.abort();
+  });
+  const isStopped = (): boolean => stopped.signal.aborted;
+  while (!isStopped()) {
+    const status = await ask(client, stopped.signal).catch((error: unknown) => {
+      if (!isStopped()) throw error;
+      return undefined;
+    });
+    if (status === undefined) return;
+    const text = textOf(status, options, stdout.isTty);
+    const isScreen = stdout.isTty && options.json !== true;
+    if (!(await stdout.write(isScreen ? `${CLEAR}${text}` : options.json === true ? text : `${text}\n`))) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(WATCH_EVERY_MS, resolve);
+      stopped.signal.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+function ask(client: Client, signal?: AbortSignal): Promise<StatusAnswer> {
+  const call = { face: 'manager', method: 'GET', path: '/v1/status', timeoutMs: MANAGE_TIMEOUT_MS, signal } as const;
+  return client.json(call, StatusAnswer);
+}
+
+function textOf(status: StatusAnswer, { json, watch: again }: StatusOptions, isTty: boolean): string {
+  if (json !== true) return describe(status, isTty);
+  return again === true ? `${JSON.stringify(status)}\n` : `${JSON.stringify(status, null, 2)}\n`;
+}
+
+function describe(status: StatusAnswer, isTty: boolean): string {
+  const { leader, nodes, segments, placement } = status;
   const rows = nodes.map((node) => [
     node.node,
     node.zone,
-    node.state,
+    stateOf(node),
     node.roles.join(','),
     roughByteSize(node.storedBytes),
     roughByteSize(node.quotaBytes),
@@ -50,11 +97,41 @@ function describe({ leader, nodes, segments, placement }: StatusAnswer, isTty: b
     node.beatAgeMs === null ? '-' : `${(node.beatAgeMs / 1_000).toFixed(1)} s ago`,
   ]);
   const lead = leader === null ? 'nobody leads' : `${leader.node} leads (term ${String(leader.term)})`;
-  const missing = placement.underReplicated;
+  const [hot, cold] = [roughByteSize(segments.hotBytes), roughByteSize(segments.coldBytes)];
   return [
     `${lead}; placement epoch ${String(placement.epoch)}\n`,
-    `segments: ${String(segments.hot)} hot, ${String(segments.cold)} cold, ${String(segments.writable)} writable`,
-    missing === 0 ? '\n\n' : `; ${String(missing)} with fewer copies than wanted\n\n`,
+    `segments: ${String(segments.hot)} hot (${hot}), ${String(segments.cold)} cold (${cold}), ${String(segments.writable)} writable\n`,
+    ...attention(status).map((line) => `${line}\n`),
+    '\n',
     formatTable(COLUMNS, rows, { isTty }),
   ].join('');
+}
+
+function stateOf({ state, drain }: NodeStatus): string {
+  return drain === null ? state : `${state}, ${drain.state === 'waiting' ? 'drain waits' : drain.state}`;
+}
+
+/** What is under way, and what an operator may have to do something about; nothing while all is well. */
+function attention({ nodes, placement }: StatusAnswer): string[] {
+  const { slotsUnderReplicated, moves, underReplicated, leftMs, overQuota } = placement;
+  const lines: string[] = [];
+  if (slotsUnderReplicated > 0)
+    lines.push(`under-replicated: ${String(slotsUnderReplicated)} slots have fewer copies in service than they should`);
+  if (moves > 0 || underReplicated > 0) {
+    const bytes = nodes.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
+    const left = leftMs === null ? '' : `, about ${roughTime(leftMs)} left`;
+    lines.push(
+      `moves: ${String(moves)} places change their node; ${String(underReplicated)} copies (${roughByteSize(bytes)}) to fetch${left}`,
+    );
+  }
+  for (const { node, drain } of nodes) {
+    if (drain?.state === 'waiting')
+      lines.push(`drain of ${node} waits: segments would have fewer copies without it; add a node, or lower 'copies'`);
+  }
+  for (const { node, plannedBytes, quotaBytes } of overQuota) {
+    lines.push(
+      `over quota: ${node} is to hold ${roughByteSize(plannedBytes)} of ${roughByteSize(quotaBytes)}; add nodes, or raise quotas`,
+    );
+  }
+  return lines;
 }

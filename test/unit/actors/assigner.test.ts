@@ -19,16 +19,18 @@ function scene() {
   const state: { placement: PlacementDocument | undefined } = {
     placement: { term: 1, epoch: 4, target, serving: target },
   };
+  const alive: string[] = [];
   const said: { node: string; assign: Assign }[] = [];
   const assigner = new Assigner({
     leadership,
     placement: () => state.placement,
+    nodes: () => alive,
     emit: (item) => said.push(item),
   });
   const change = (id: string, copies = 2, tier: 'hot' | 'cold' = 'hot'): void => {
     assigner.receive({ kind: 'changed', rows: [{ id, version: 7, sizeBytes: 1, sha256: null, copies, tier }] });
   };
-  return { leadership, state, assigner, said, change, take: () => said.splice(0) };
+  return { leadership, state, alive, assigner, said, change, take: () => said.splice(0) };
 }
 
 test('a changed segment is told to the first of its nodes, as many as it has copies', () => {
@@ -121,4 +123,17 @@ test('one that does not lead, or has no placement, says nothing', () => {
   state.placement = undefined;
   change('s');
   expect(take()).toEqual([]);
+});
+
+test('a node that keeps copies and is placed no more hears of placements and shreds too', () => {
+  const { assigner, alive, take } = scene();
+  alive.push('n1', 'n9');
+  assigner.receive({ kind: 'placed' });
+  expect(take().map(({ node }) => node)).toEqual(['n1', 'n2', 'n3', 'n9']);
+  assigner.receive({ kind: 'shredded', segment: 's' });
+  expect(
+    take()
+      .filter(({ node }) => node === 'n9')
+      .map(({ assign }) => assign.shredded),
+  ).toEqual([['s']]);
 });

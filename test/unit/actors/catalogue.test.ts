@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   Catalogue,
-  CATALOGUE_MIGRATIONS,
   type CatalogueChange,
   type CatalogueMessage,
   type SlotRank,
 } from '../../../src/actors/leader/catalogue.ts';
+import { CATALOGUE_MIGRATIONS } from '../../../src/actors/leader/catalogue-tables.ts';
 import { ProcessEngine } from '../../../src/engine/pool.ts';
 import { TroughError } from '../../../src/errors.ts';
 import { type SegmentsAnswer, type SegmentsRequest } from '../../../src/messages/control.ts';
@@ -14,6 +14,7 @@ import { type Published } from '../../../src/messages/node-messages.ts';
 import { parseSegmentId } from '../../../src/model/segment-id.ts';
 import { compileRules } from '../../../src/model/segment-rules.ts';
 import { slotOf } from '../../../src/model/slot.ts';
+import { type SlotSums } from '../../../src/model/slot-sums.ts';
 import { ask, type Reply } from '../../../src/runtime/ask.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
@@ -146,7 +147,8 @@ test('a scan finds what others put into cold storage, once', async () => {
   await at.scan();
   expect(at.changes).toHaveLength(1_201);
   expect(at.changes.find(({ id }) => id === '42')).toMatchObject({ tier: 'cold', version: 70 });
-  expect(await at.asking((reply) => ({ kind: 'counts', reply }))).toEqual({ hot: 1_200, cold: 1 });
+  const sums = await at.asking<SlotSums>((reply) => ({ kind: 'sums', reply }));
+  expect([sums.of('hot').segments, sums.of('cold').segments]).toEqual([1_200, 1]);
   at.changes.splice(0);
   await at.scan();
   at.restart();
@@ -270,4 +272,24 @@ test('a manifest names the hot segments of a slot that have more copies than the
     after = page.next;
   } while (after !== undefined);
   expect(pages).toEqual(bySlot);
+});
+
+test('the sums by slot follow every change: new, grown, of another tier, removed', async () => {
+  await using at = await scene();
+  const sums = (): Promise<SlotSums> => at.asking<SlotSums>((reply) => ({ kind: 'sums', reply }));
+  await at.published('a', { sizeBytes: 10 });
+  await at.published('one-b', { sizeBytes: 100 });
+  await at.published('7', { sizeBytes: 1_000 });
+  await at.published('a', { sizeBytes: 30, version: 9 });
+  const first = await sums();
+  expect([first.of('hot'), first.of('cold')]).toEqual([
+    { segments: 2, bytes: 130 },
+    { segments: 1, bytes: 1_000 },
+  ]);
+  const [rank0, rank1, rank2] = first.bytesByRank(3);
+  expect([rank0?.[slotOf('a')], rank1?.[slotOf('a')], rank2?.[slotOf('a')]]).toEqual([30, 30, 0]);
+  expect([rank0?.[slotOf('one-b')], rank1?.[slotOf('one-b')]]).toEqual([100, 0]);
+  expect(first.copiesByRank(1)[0]?.[slotOf('7')]).toBe(0);
+  await at.asking((reply) => ({ kind: 'removed', segment: parseSegmentId('a'), reply }));
+  expect((await sums()).of('hot')).toEqual({ segments: 1, bytes: 100 });
 });

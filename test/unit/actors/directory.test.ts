@@ -180,12 +180,15 @@ test('it shows what was put and forgets what was deleted', async () => {
   await cluster.put(keys.placement, Buffer.from('packed'));
   await cluster.put(keys.leader, { node: 'n1', session: 's', term: 1, url: '', held: true, beat: 0 });
   await cluster.node('n1');
+  await cluster.put(keys.drain('n1'), { node: 'n1', sinceMs: 5 });
+  expect(cluster.view.drainOf('n1')).toEqual({ node: 'n1', sinceMs: 5 });
   expect(cluster.view.schemaIds()).toEqual(['a b']);
   expect(Buffer.from(cluster.view.placement()?.value ?? []).toString()).toBe('packed');
-  for (const key of [keys.schema('a b'), keys.placement, keys.leader, keys.node('n1')]) {
+  for (const key of [keys.schema('a b'), keys.drain('n1'), keys.placement, keys.leader, keys.node('n1')]) {
     await cluster.store.delete(key, (await cluster.store.get(key))?.revision ?? 0);
   }
   await cluster.settle();
+  expect(cluster.view.drainOf('n1')).toBeUndefined();
   expect(cluster.view.schemaIds()).toEqual([]);
   expect([cluster.view.placement(), cluster.view.leader(), cluster.view.node('n1')]).toEqual([
     undefined,

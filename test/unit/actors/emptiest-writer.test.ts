@@ -32,3 +32,12 @@ test('without a live writer it says so', async () => {
   await cluster.node('n2', { state: 'stopped' });
   await expect(chosen(cluster)).rejects.toMatchObject({ code: 'NODE_UNAVAILABLE' });
 });
+
+test('a node that is being drained gets no lease while another lives', async () => {
+  const cluster = new FakeCluster();
+  await cluster.node('n1');
+  await cluster.put(keys.drain('n1'), { node: 'n1', sinceMs: 1 });
+  expect(emptiestWriter(cluster.view, new Map()).document.node).toBe('n1');
+  await cluster.node('n2', {}, { storedBytes: 500_000_000 });
+  expect(emptiestWriter(cluster.view, new Map()).document.node).toBe('n2');
+});

@@ -15,7 +15,16 @@ function scene() {
     },
     emit: (beat) => beats.push(beat),
     self: { node: 'n1', session: 'now' },
-    vitals: () => ({ load: 0.5, storedBytes: 7, copies: 1, pending: 0, leases: 0, complete: null }),
+    vitals: () => ({
+      load: 0.5,
+      storedBytes: 7,
+      copies: 1,
+      pending: 0,
+      pendingBytes: 0,
+      fetched: null,
+      leases: 0,
+      complete: null,
+    }),
   });
   return {
     clock,

@@ -1,52 +1,9 @@
 import { expect, test } from 'vitest';
-import { Placer } from '../../../src/actors/leader/placer.ts';
-import { silentLog } from '../../../src/log.ts';
 import { keys } from '../../../src/messages/keys.ts';
-import { decodePlacement, type PlacementDocument } from '../../../src/model/placement-document.ts';
-import { FakeCluster } from '../../support/fake-cluster.ts';
-
-const REBUILD_AFTER_MS = 60_000;
-
-/** A leader of term 3 that keeps two copies. */
-async function scene(...nodes: string[]) {
-  const cluster = new FakeCluster();
-  const leadership: { term: number | undefined; renewedMs: number; revision: number } = {
-    term: 3,
-    renewedMs: 0,
-    revision: 7,
-  };
-  const said: string[] = [];
-  let decoded: { revision: number; document: PlacementDocument } | undefined;
-  const placement = (): PlacementDocument | undefined => {
-    const stored = cluster.view.placement();
-    if (stored === undefined) return undefined;
-    if (decoded?.revision !== stored.revision) {
-      decoded = { revision: stored.revision, document: decodePlacement(stored.value) };
-    }
-    return decoded.document;
-  };
-  const placer = new Placer({
-    ...{ clock: cluster.clock, log: silentLog, store: cluster.store, view: cluster.view, leadership, placement },
-    emit: ({ kind }) => said.push(kind),
-    rebuildAfterMs: REBUILD_AFTER_MS,
-    ranks: 2,
-  });
-  for (const node of nodes) await cluster.node(node);
-  await cluster.settle();
-  const tick = async (): Promise<void> => {
-    await placer.receive();
-    await cluster.settle();
-  };
-  /** Every node says that it has all copies of the present placement. */
-  const complete = (...names: string[]): void => {
-    const { term, epoch } = placement() ?? { term: 0, epoch: 0 };
-    for (const node of names) cluster.beat(node, { complete: { term, epoch } });
-  };
-  return { cluster, leadership, said, placement, tick, complete, revision: () => cluster.view.placement()?.revision };
-}
+import { placing, REBUILD_AFTER_MS } from './placer-fixture.ts';
 
 test('the first placement names the nodes that keep copies, and nobody serves before the copies are there', async () => {
-  const { placement, tick, said, cluster } = await scene('n1', 'n2');
+  const { placement, tick, said, cluster } = await placing('n1', 'n2');
   await cluster.node('m1', { roles: ['sync-master'] });
   await tick();
   expect(placement()).toMatchObject({ term: 3, epoch: 1, target: { nodes: ['n1', 'n2'], ranks: 2 } });
@@ -55,7 +12,7 @@ test('the first placement names the nodes that keep copies, and nobody serves be
 });
 
 test('without nodes, without leading and without a full view nothing is written', async () => {
-  const { cluster, leadership, tick, revision } = await scene();
+  const { cluster, leadership, tick, revision } = await placing();
   await tick();
   leadership.term = undefined;
   await cluster.node('n1');
@@ -64,7 +21,7 @@ test('without nodes, without leading and without a full view nothing is written'
 });
 
 test('the new nodes serve once each one that lives has said that its copies are complete', async () => {
-  const { placement, tick, complete } = await scene('n1', 'n2');
+  const { placement, tick, complete } = await placing('n1', 'n2');
   await tick();
   complete('n1');
   await tick();
@@ -75,7 +32,7 @@ test('the new nodes serve once each one that lives has said that its copies are 
 });
 
 test('while nothing changes nothing is written', async () => {
-  const { tick, complete, revision, said } = await scene('n1', 'n2');
+  const { tick, complete, revision, said } = await placing('n1', 'n2');
   await tick();
   const first = revision();
   await tick();
@@ -90,7 +47,7 @@ test('while nothing changes nothing is written', async () => {
 });
 
 test('the old holders serve until the copies of a new placement are complete: make before break', async () => {
-  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  const { cluster, placement, tick, complete } = await placing('n1', 'n2');
   await tick();
   complete('n1', 'n2');
   await tick();
@@ -110,7 +67,7 @@ test('the old holders serve until the copies of a new placement are complete: ma
 });
 
 test('completeness of another term or epoch counts for nothing', async () => {
-  const { cluster, placement, tick } = await scene('n1', 'n2');
+  const { cluster, placement, tick } = await placing('n1', 'n2');
   await tick();
   for (const node of ['n1', 'n2']) cluster.beat(node, { complete: { term: 2, epoch: 1 } });
   await tick();
@@ -120,7 +77,7 @@ test('completeness of another term or epoch counts for nothing', async () => {
 });
 
 test('a node that is away keeps its place until rebuildAfter, and loses it then', async () => {
-  const { cluster, placement, tick, complete } = await scene('n1', 'n2', 'n3');
+  const { cluster, placement, tick, complete } = await placing('n1', 'n2', 'n3');
   await tick();
   complete('n1', 'n2', 'n3');
   await tick();
@@ -133,7 +90,7 @@ test('a node that is away keeps its place until rebuildAfter, and loses it then'
 });
 
 test('when most fall silent at once nothing moves', async () => {
-  const { cluster, placement, tick } = await scene('n1', 'n2', 'n3');
+  const { cluster, placement, tick } = await placing('n1', 'n2', 'n3');
   await tick();
   await cluster.pass(REBUILD_AFTER_MS * 2, ['n1']);
   await tick();
@@ -141,14 +98,14 @@ test('when most fall silent at once nothing moves', async () => {
 });
 
 test('a node that was never heard to live gets no copies', async () => {
-  const { cluster, placement, tick } = await scene('n1');
+  const { cluster, placement, tick } = await placing('n1');
   await cluster.node('n2', { state: 'stopped' });
   await tick();
   expect(placement()?.target.nodes).toEqual(['n1']);
 });
 
 test('a node whose document says up but that does not beat is not placed, until it beats', async () => {
-  const { cluster, placement, tick } = await scene('n1');
+  const { cluster, placement, tick } = await placing('n1');
   await cluster.put(keys.node('n2'), { ...cluster.view.node('n1')?.document, node: 'n2', session: 'n2-1' });
   await tick();
   expect(placement()?.target.nodes).toEqual(['n1']);
@@ -158,7 +115,7 @@ test('a node whose document says up but that does not beat is not placed, until 
 });
 
 test('a node that was placed before keeps its place although it has not beaten since it was started again', async () => {
-  const { cluster, placement, tick } = await scene('n1', 'n2');
+  const { cluster, placement, tick } = await placing('n1', 'n2');
   await tick();
   await cluster.put(keys.node('n2'), { ...cluster.view.node('n2')?.document, session: 'n2-2' });
   await tick();
@@ -166,7 +123,7 @@ test('a node that was placed before keeps its place although it has not beaten s
 });
 
 test('documents of nodes that were gone long before hold no rebuilding up', async () => {
-  const { cluster, placement, tick } = await scene('n1', 'n2', 'n3');
+  const { cluster, placement, tick } = await placing('n1', 'n2', 'n3');
   for (const gone of ['o1', 'o2', 'o3', 'o4']) await cluster.node(gone, { state: 'stopped' });
   await tick();
   await cluster.pass(REBUILD_AFTER_MS, ['n1', 'n2']);
@@ -178,7 +135,7 @@ test.each([
   ['suspect', 7_000],
   ['lost', 20_000],
 ] as const)('a new node that is %s before its copies are complete does not count as complete', async (state, ms) => {
-  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  const { cluster, placement, tick, complete } = await placing('n1', 'n2');
   await tick();
   await cluster.pass(ms, ['n1']);
   complete('n1');
@@ -188,7 +145,7 @@ test.each([
 });
 
 test('a node that is stopped for a short time, or not heard of since it came back, is waited for', async () => {
-  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  const { cluster, placement, tick, complete } = await placing('n1', 'n2');
   await tick();
   await cluster.node('n2', { state: 'stopped' });
   complete('n1');
@@ -205,7 +162,7 @@ test('a node that is stopped for a short time, or not heard of since it came bac
 test.each(['up', 'stopped'] as const)(
   'a node of the target that is away for good (%s) holds nothing up',
   async (state) => {
-    const { cluster, placement, tick, complete } = await scene('n1', 'n2', 'n3');
+    const { cluster, placement, tick, complete } = await placing('n1', 'n2', 'n3');
     await tick();
     if (state === 'stopped') for (const gone of ['n2', 'n3']) await cluster.node(gone, { state });
     await cluster.pass(REBUILD_AFTER_MS, ['n1']);
@@ -216,7 +173,7 @@ test.each(['up', 'stopped'] as const)(
 );
 
 test('a node of the target without a document holds nothing up', async () => {
-  const { cluster, placement, tick, complete } = await scene('n1', 'n2');
+  const { cluster, placement, tick, complete } = await placing('n1', 'n2');
   await tick();
   await cluster.store.delete(keys.node('n2'), (await cluster.store.get(keys.node('n2')))?.revision ?? 0);
   await cluster.settle();
@@ -227,7 +184,7 @@ test('a node of the target without a document holds nothing up', async () => {
 });
 
 test('a new leader writes its term into the placement, and moves nothing', async () => {
-  const { leadership, placement, tick } = await scene('n1', 'n2');
+  const { leadership, placement, tick } = await placing('n1', 'n2');
   await tick();
   const before = placement()?.target.table;
   leadership.term = 4;
@@ -237,7 +194,7 @@ test('a new leader writes its term into the placement, and moves nothing', async
 });
 
 test('a placement of a later term is left alone', async () => {
-  const { cluster, leadership, placement, revision, tick } = await scene('n1', 'n2');
+  const { cluster, leadership, placement, revision, tick } = await placing('n1', 'n2');
   leadership.term = 4;
   await tick();
   const before = revision();
@@ -249,7 +206,7 @@ test('a placement of a later term is left alone', async () => {
 });
 
 test('a placement that another wrote meanwhile is not written over', async () => {
-  const { cluster, tick, said } = await scene('n1', 'n2');
+  const { cluster, tick, said } = await placing('n1', 'n2');
   await tick();
   cluster.blind();
   const theirs = await cluster.store.get(keys.placement);

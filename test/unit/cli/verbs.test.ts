@@ -205,6 +205,10 @@ test.each([
   'segments',
   'schema',
   'status',
+  'where',
+  'plan',
+  'drain',
+  'undrain',
   'import',
 ])('trough %s --help has examples', async (verb) => {
   const run = await cli(verb === '' ? ['--help'] : [verb, '--help']);

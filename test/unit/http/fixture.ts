@@ -123,6 +123,8 @@ export function fakeControl(verbs: Partial<Control>): Control {
     segments: notExpected,
     segment: notExpected,
     status: notExpected,
+    plan: notExpected,
+    drain: notExpected,
     ...verbs,
   };
 }

@@ -31,13 +31,20 @@ const verbs = {
   segments: refuse,
   segment: refuse,
   status: refuse,
+  plan: refuse,
+  drain: refuse,
 };
 const PORTS: Readonly<Record<string, HttpHandler>> = {
   read: readRoutes({ read: refuse, reports: fakeReports({ segment: refuse, slow: refuseNow }), log }),
   write: writeRoutes({ write: refuse, node: 'n1', log }),
   manager: managerRoutes({ control: fakeControl(verbs), log }),
 };
-const BODIES: Readonly<Record<string, string>> = { query: '{"sql":"q"}', write: '{"script":"q"}' };
+const BODIES: Readonly<Record<string, string>> = {
+  query: '{"sql":"q"}',
+  write: '{"script":"q"}',
+  drain: '{"node":"n"}',
+  undrain: '{"node":"n"}',
+};
 
 async function documentOf(handler: HttpHandler): Promise<Document> {
   await using server = await serve(handler);

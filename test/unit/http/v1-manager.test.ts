@@ -17,15 +17,18 @@ const node = {
   storedBytes: 1,
   copies: 1,
   pending: 0,
+  pendingBytes: 0,
+  leftMs: null,
   leases: 0,
   load: 0.5,
   beatAgeMs: 3,
+  drain: null,
 };
 const status = {
   leader: { node: 'n1', term: 3 },
   nodes: [node],
-  segments: { hot: 1, cold: 0, writable: 0 },
-  placement: { epoch: 1, underReplicated: 0 },
+  segments: { hot: 1, cold: 0, writable: 0, hotBytes: 5, coldBytes: 0 },
+  placement: { epoch: 1, underReplicated: 0, slotsUnderReplicated: 0, moves: 0, leftMs: null, overQuota: [] },
 };
 
 describe('the /v1 face of the manager', () => {
@@ -97,6 +100,53 @@ describe('the /v1 face of the manager', () => {
     await using server = await manager({ status: () => Promise.resolve(status) });
     expect(JSON.parse((await ask(server, '/v1/status', { method: 'GET' })).body)).toEqual(status);
     expect(JSON.parse((await ask(server, '/v1/nodes', { method: 'GET' })).body)).toEqual({ nodes: [node] });
+  });
+
+  it('plans without and with nodes, and refuses what is none', async () => {
+    const asked: unknown[] = [];
+    const rate = { basis: 'assumed' as const, copiesPerSecond: 1, bytesPerSecond: 1 };
+    const answer = { nodes: [], moves: { places: 0, slots: 0, copies: 0, bytes: 0 }, ms: 0, rate, notes: [] };
+    const plan: Control['plan'] = (request) => {
+      asked.push(request);
+      return Promise.resolve(answer);
+    };
+    await using server = await manager({ plan });
+    const get = (query: string): ReturnType<typeof ask> => ask(server, `/v1/plan${query}`, { method: 'GET' });
+    expect(JSON.parse((await get('')).body)).toEqual(answer);
+    await get('?without=n1,n2&with=n8:1GB,n9:500GB:r2');
+    expect(asked).toEqual([
+      { without: [], with: [] },
+      {
+        without: ['n1', 'n2'],
+        with: [
+          { node: 'n8', quotaBytes: 1e9, zone: 'default' },
+          { node: 'n9', quotaBytes: 500e9, zone: 'r2' },
+        ],
+      },
+    ]);
+    for (const bad of ['n9', 'n9:', 'n9:5', 'n9:0B', ':1GB', 'n9:1GB:', 'n9:1GB:a:b'])
+      expect((await get(`?with=${bad}`)).status, bad).toBe(400);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('drains a node and takes it back', async () => {
+    const asked: unknown[] = [];
+    const drain: Control['drain'] = (request) => {
+      asked.push(request);
+      return Promise.resolve({ node: request.node, sinceMs: request.op === 'drain' ? 5 : null, changed: true });
+    };
+    await using server = await manager({ drain });
+    expect(JSON.parse((await askJson(server, '/v1/drain', { node: 'n3' })).body)).toEqual({
+      node: 'n3',
+      sinceMs: 5,
+      changed: true,
+    });
+    await askJson(server, '/v1/undrain', { node: 'n3' });
+    expect(asked).toEqual([
+      { op: 'drain', node: 'n3' },
+      { op: 'undrain', node: 'n3' },
+    ]);
+    expect((await askJson(server, '/v1/drain', {})).status).toBe(400);
   });
 
   it('names the methods of a path, and the port of a route that is elsewhere', async () => {

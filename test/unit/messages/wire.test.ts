@@ -157,6 +157,7 @@ test('keys are tokens, and say again what they were made of', () => {
     expect(parseKey(keys.lease(name))).toEqual({ kind: 'lease', name });
     expect(parseKey(keys.node(name))).toEqual({ kind: 'node', name });
     expect(parseKey(keys.schema(name))).toEqual({ kind: 'schema', name });
+    expect(parseKey(keys.drain(name))).toEqual({ kind: 'drain', name });
   }
   expect(parseKey(keys.leader)).toEqual({ kind: 'leader', name: '' });
   expect(parseKey(keys.placement)).toEqual({ kind: 'placement', name: '' });

@@ -1,0 +1,30 @@
+/** What the catalogue keeps, in the order in which it came to be. */
+export const CATALOGUE_MIGRATIONS = [
+  `create table segments (
+     id text primary key, slot integer not null, tier text not null, copies integer not null, version integer not null,
+     size_bytes integer not null, sha256 text, schema text, modified_ms integer not null, vanished integer not null default 0,
+     seen integer not null default 0
+   ) without rowid;
+   create index segments_by_slot on segments (slot, id)`,
+  // What status and planning ask for, kept by each change: nobody counts millions of rows for it.
+  `create table sums (
+     slot integer not null, tier text not null, copies integer not null, segments integer not null, bytes integer not null,
+     primary key (slot, tier, copies)
+   ) without rowid;
+   insert into sums select slot, tier, copies, count(*), sum(size_bytes) from segments group by slot, tier, copies;
+   create trigger segment_added after insert on segments begin
+     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
+       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
+   end;
+   create trigger segment_removed after delete on segments begin
+     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
+       where slot = old.slot and tier = old.tier and copies = old.copies;
+   end;
+   create trigger segment_changed after update of tier, copies, size_bytes on segments
+     when (old.tier, old.copies, old.size_bytes) <> (new.tier, new.copies, new.size_bytes) begin
+     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
+       where slot = old.slot and tier = old.tier and copies = old.copies;
+     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
+       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
+   end`,
+];
