@@ -81,6 +81,28 @@ const WORK: Readonly<Record<string, Work>> = {
     done: oldIsThere,
     failed: oldIsThere,
   },
+  stat: {
+    steps: ['name GETFILESTATUS'],
+    run: async (cold) => {
+      expect(await cold.store.stat(id)).toMatchObject({ sizeBytes: OLD.length });
+    },
+    done: oldIsThere,
+    failed: oldIsThere,
+  },
+  checksum: {
+    steps: ['name GETFILESTATUS', 'name OPEN', 'data OPEN', 'name GETFILECHECKSUM', 'data GETFILECHECKSUM'],
+    run: async (cold) => {
+      expect(await cold.store.checksum(id)).toBe(sha(OLD));
+    },
+    done: oldIsThere,
+    failed: oldIsThere,
+  },
+  probe: {
+    steps: ['name GETFILESTATUS', 'name CREATE', 'data CREATE', 'name OPEN', 'data OPEN', 'name DELETE'],
+    run: (cold) => cold.store.probe(),
+    done: oldIsThere,
+    failed: oldIsThere,
+  },
   remove: {
     steps: ['name GETFILESTATUS', 'name DELETE'],
     run: async (cold) => {
@@ -95,13 +117,17 @@ const WORK: Readonly<Record<string, Work>> = {
   },
 };
 
-/** What reaches HDFS is done, though its answer never says so: one looks. */
-const DONE_UNHEARD: ReadonlySet<string> = new Set(
-  ['lost', 'truncated', 'short', 'altered', 'slow'].flatMap((fault) => [
+const DONE_UNHEARD: ReadonlySet<string> = new Set([
+  // What reaches HDFS is done, though its answer never says so: one looks.
+  ...['lost', 'truncated', 'short', 'altered', 'slow'].flatMap((fault) => [
     `publish name RENAME ${fault}`,
     `remove name DELETE ${fault}`,
   ]),
-);
+  // So few bytes come in time.
+  'probe data CREATE slow',
+  // A leftover is swept up later.
+  ...FAULTS.map((fault) => `probe name DELETE ${fault}`),
+]);
 
 const CASES = Object.entries(WORK).flatMap(([name, { steps }]) =>
   steps.flatMap((step) => FAULTS.map((fault) => [name, step, fault] as const)),

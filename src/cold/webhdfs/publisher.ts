@@ -61,9 +61,12 @@ export class Publisher {
     await using file = await open(from, 'r');
     const { size } = await file.stat();
     await using hash = transferHash(shape, size, from);
-    let whole = false;
+    let [begun, whole] = [false, false];
     try {
-      const pieces = (): AsyncIterable<Buffer> => readPieces(file, size, hash);
+      const pieces = (): AsyncIterable<Buffer> => {
+        begun = true;
+        return readPieces(file, size, hash);
+      };
       const replication = replicas > 1 ? replicas : undefined;
       await files.create(path, { sizeBytes: size, pieces, blockSize: shape.blockSize, replication }, signal);
       const sent = await hash.digest();
@@ -73,7 +76,7 @@ export class Publisher {
       whole = true;
       return { path, status };
     } finally {
-      if (!whole) await temporary.discard(path);
+      if (begun && !whole) await temporary.discard(path);
     }
   }
 

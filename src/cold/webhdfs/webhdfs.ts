@@ -74,17 +74,7 @@ export class WebHdfs implements ColdStore, Disposable {
   async probe(signal?: AbortSignal): Promise<void> {
     await this.#doing('a probe of cold storage', this.#root, async () => {
       await this.#temporary.prepare(signal);
-      const path = this.#temporary.nameFor('probe');
-      const content = Buffer.from(`trough ${String(this.#retry.clock.now())}`);
-      try {
-        await this.#writeSmall(path, content, signal);
-        const read: Buffer[] = [];
-        await this.#files.open(path, (piece) => Promise.resolve(void read.push(piece)), { signal });
-        if (!Buffer.concat(read).equals(content))
-          throw HdfsProblem.torn(`${path} does not hold what was written to it`);
-      } finally {
-        await this.#temporary.discard(path);
-      }
+      await retrying(this.#retry, () => this.#writeAndRead(signal), signal);
     });
   }
 
@@ -186,6 +176,19 @@ export class WebHdfs implements ColdStore, Disposable {
     const path = this.#tree.absolute(relative);
     const status = await this.#files.status(path, signal);
     return status?.kind === 'file' ? { path, status } : undefined;
+  }
+
+  async #writeAndRead(signal?: AbortSignal): Promise<void> {
+    const path = this.#temporary.nameFor('probe');
+    const content = Buffer.from(`trough ${String(this.#retry.clock.now())}`);
+    try {
+      await this.#writeSmall(path, content, signal);
+      const read: Buffer[] = [];
+      await this.#files.open(path, (piece) => Promise.resolve(void read.push(piece)), { signal });
+      if (!Buffer.concat(read).equals(content)) throw HdfsProblem.torn(`${path} does not hold what was written to it`);
+    } finally {
+      await this.#temporary.discard(path);
+    }
   }
 
   async #writeSmall(path: string, content: Buffer, signal?: AbortSignal): Promise<void> {
