@@ -37,6 +37,7 @@ const verbs = {
     await ensureBuild(node);
     return bench(node, args, await ensureNatsServer(node));
   },
+  simulate: (node, args) => run(node, ['test/simulation/simulate.ts', ...args]),
   check: (node) => check(node, run),
   build: async (node) => {
     await ensureBuild(node);
