@@ -1,0 +1,124 @@
+import { TroughError } from '../../src/errors.ts';
+import { movedBetween } from '../../src/model/placement.ts';
+import { leaseOf, leases, namedBy, placementOf } from './documents.ts';
+import { type SimNode } from './sim-node.ts';
+import { type Truths } from './truths.ts';
+import { type Workload } from './workload.ts';
+import { type World } from './world.ts';
+
+/** After the faults: what is still not as it should be, a sentence each. */
+export class Ending {
+  readonly #world: World;
+  readonly #truths: Truths;
+  readonly #workload: Workload;
+
+  constructor(world: World, truths: Truths, workload: Workload) {
+    this.#world = world;
+    this.#truths = truths;
+    this.#workload = workload;
+  }
+
+  /** Nodes that run to the end. */
+  get #alive(): readonly SimNode[] {
+    return this.#world.nodes.filter(({ process }) => process !== undefined);
+  }
+
+  problems(): string[] {
+    const held = leases(this.#world).filter(({ state, node }) => state === 'held' && this.#isAlive(node));
+    return [
+      ...this.#alive.filter(({ context }) => context === undefined).map(({ name }) => `${name} is not up`),
+      ...held.map(({ segment, node }) => `${segment} is still held by ${node}`),
+      ...this.#ofPlacement(),
+      ...this.#ofCopies(),
+    ];
+  }
+
+  #isAlive(name: string): boolean {
+    return this.#alive.some((node) => node.name === name);
+  }
+
+  /** What everybody is to answer; undefined for a segment that is gone, whatever lies in cold storage. */
+  #expected(id: string): string | undefined {
+    return leaseOf(this.#world, id)?.state === 'shredded' ? undefined : this.#world.cold.files.get(id)?.content;
+  }
+
+  #ofPlacement(): string[] {
+    const placement = placementOf(this.#world);
+    if (placement === undefined) return ['there is no placement'];
+    const { target, serving } = placement;
+    const names = this.#alive.filter(({ roles }) => roles.includes('sync-local')).map(({ name }) => name);
+    const problems: string[] = [];
+    if ([...target.nodes].sort().join() !== names.sort().join()) {
+      problems.push(`the placement is for ${target.nodes.join()}, and there are ${names.join()}`);
+    }
+    if (serving.ranks !== target.ranks || movedBetween(serving, target) > 0)
+      problems.push('it is not served as placed');
+    return problems;
+  }
+
+  #ofCopies(): string[] {
+    const placement = placementOf(this.#world);
+    if (placement === undefined) return [];
+    const problems: string[] = [];
+    for (const id of this.#workload.ids) {
+      const { copies, tier } = this.#world.rule(id);
+      const named = tier === 'cold' ? [] : namedBy(placement.target, id, copies);
+      const current = this.#expected(id);
+      for (const node of this.#alive) {
+        const problem = this.#ofCopy(node, id, named.includes(node.name), current);
+        if (problem !== undefined) problems.push(`${node.name} has ${problem} of ${id}`);
+      }
+    }
+    return problems;
+  }
+
+  #ofCopy(
+    { name, disk, context }: SimNode,
+    id: string,
+    isNamed: boolean,
+    current: string | undefined,
+  ): string | undefined {
+    const file = disk.files.get(this.#truths.copyPath(name, id));
+    const recorded = context?.parts.copy(id as never);
+    if (current === undefined) {
+      const isShredded = leaseOf(this.#world, id)?.state === 'shredded';
+      return isShredded && recorded !== undefined ? 'a copy that was shredded' : undefined;
+    }
+    // A file without a record is nobody's: it is not served, and whoever looks for such files finds it.
+    if (!isNamed) return recorded === undefined ? undefined : 'a copy that it is not to have';
+    if (file === undefined || recorded === undefined) return 'no copy';
+    if (file.content !== current) return 'an old copy';
+    if (file.isDamaged) return 'a damaged copy';
+    return undefined;
+  }
+
+  /** Every segment by every reader; `isStrict`: each must answer, with what cold storage has. */
+  async readAll(isStrict: boolean): Promise<void> {
+    for (const id of this.#workload.ids) {
+      const lease = leaseOf(this.#world, id);
+      const isStuck = lease?.state === 'held' && !this.#isAlive(lease.node);
+      for (const node of this.#alive) {
+        if (isStuck || node.process === undefined) continue;
+        try {
+          const content = await this.#workload.readBy(node.name, node.process.name, id, 'strong');
+          const expected = this.#expected(id);
+          if (isStrict && expected !== undefined && content !== expected) {
+            this.#world.fail(
+              `at the end ${node.name} answers ${brief(content)} for ${id}, and it is ${brief(expected)}`,
+            );
+          }
+        } catch (error) {
+          const { code, message } = TroughError.from(error);
+          this.#world.journal.say('ending', `${id} by ${node.name}: ${code} ${message}`);
+          if (isStrict && this.#expected(id) !== undefined) {
+            this.#world.fail(`at the end ${node.name} does not answer for ${id}: ${code} ${message}`);
+          }
+        }
+      }
+    }
+  }
+}
+
+function brief(content: string): string {
+  return content.replaceAll('\n', ' ').slice(-60);
+}

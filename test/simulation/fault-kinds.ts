@@ -1,0 +1,28 @@
+/** What can go wrong, by the names that the report counts them under. */
+export const FAULT_KINDS = [
+  'kill',
+  'long outage',
+  'clean stop',
+  'rolling restart',
+  'pause',
+  'suspend',
+  'disk replaced',
+  'cut off',
+  'cut off from the server, one way',
+  'cut off to the server, one way',
+  'cut between two nodes, one way',
+  'network storm',
+  'server restart',
+  'metadata outage',
+  'metadata slow',
+  'cold storage outage',
+  'cold storage errors',
+  'disk errors',
+  'disk slow',
+  'disk full',
+  'bit flip',
+  'clock jump',
+  'engine child dies',
+  'catalogue lost',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];

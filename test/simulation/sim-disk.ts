@@ -1,0 +1,157 @@
+import { type Disk, type DiskSpace } from '../../src/disk/disk.ts';
+import { TroughError } from '../../src/errors.ts';
+import Database from 'better-sqlite3';
+import { type Random } from './random.ts';
+import { type SimProcess } from './sim-process.ts';
+
+export interface SimFile {
+  readonly content: string;
+  /** Bits have turned over: SQLite notices when it reads it. */
+  isDamaged: boolean;
+}
+
+export interface OpenDatabase {
+  readonly database: Database.Database;
+  readonly prepare: (sql: string) => Database.Statement;
+}
+
+export interface DiskWeather {
+  readonly delayMs: number;
+  /** The share of operations that fail. */
+  readonly failures: number;
+}
+
+/** What a machine keeps while no process runs on it. Whatever was said to be done is on it; of what was under way when a process died, some. */
+export class SimMachineDisk {
+  readonly files = new Map<string, SimFile>();
+  readonly databases = new Map<string, OpenDatabase>();
+  readonly #random: Random;
+  readonly counts = { failed: 0, tornAtCrash: 0 };
+  weather: DiskWeather = { delayMs: 1, failures: 0 };
+  isFull = false;
+  /** Told of each file before it goes. */
+  onRemove: (path: string, file: SimFile) => void = () => undefined;
+  /** Told of each file that has got another name. */
+  onMove: (path: string, file: SimFile) => void = () => undefined;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Another, empty disk is in the machine. */
+  wipe(): void {
+    this.files.clear();
+    this.close();
+  }
+
+  close(): void {
+    for (const { database } of this.databases.values()) database.close();
+    this.databases.clear();
+  }
+
+  write(path: string, content: string): void {
+    if (this.isFull) throw new TroughError('DISK_FULL', `'${path}' has no room`);
+    this.files.set(path, { content, isDamaged: false });
+  }
+
+  /**
+   * `effect`, somewhere between the call and its answer: a process that dies in between leaves it undone, or done and never told of.
+   */
+  async operate<T>(process: SimProcess, what: string, effect: () => T): Promise<T> {
+    const [first, second] = [this.#random.between(0.1, 1), this.#random.between(0.1, 1)];
+    const isFailing = this.#random.chance(this.weather.failures);
+    let result: T | undefined;
+    await process.call(this.weather.delayMs * first, () => {
+      if (isFailing) {
+        this.counts.failed += 1;
+        throw new TroughError('DATA_DIRECTORY_UNUSABLE', `${what}: the disk reports an error`);
+      }
+      result = effect();
+    });
+    const isTold = process.onDeath(() => {
+      this.counts.tornAtCrash += 1;
+    });
+    await process.call(this.weather.delayMs * second, () => undefined);
+    isTold();
+    return result as T;
+  }
+
+  database(path: string, migrations: readonly string[]): OpenDatabase {
+    const known = this.databases.get(path);
+    if (known !== undefined) return known;
+    const database = new Database(':memory:');
+    for (const sql of migrations) database.exec(sql);
+    const prepared = new Map<string, Database.Statement>();
+    const prepare = (sql: string): Database.Statement => {
+      const known = prepared.get(sql) ?? database.prepare(sql);
+      prepared.set(sql, known);
+      return known;
+    };
+    const open = { database, prepare };
+    this.databases.set(path, open);
+    return open;
+  }
+
+  port(process: SimProcess): Disk {
+    return new SimDisk(this, process);
+  }
+}
+
+const TOTAL_BYTES = 1_000_000_000;
+
+/** The disk as one process has it. */
+class SimDisk implements Disk {
+  readonly #machine: SimMachineDisk;
+  readonly #process: SimProcess;
+
+  constructor(machine: SimMachineDisk, process: SimProcess) {
+    this.#machine = machine;
+    this.#process = process;
+  }
+
+  exists(file: string): Promise<boolean> {
+    return this.#do('exists', () => this.#machine.files.has(file));
+  }
+
+  removeDatabase(file: string): Promise<void> {
+    return this.#do('remove', () => {
+      const there = this.#machine.files.get(file);
+      if (there === undefined) return;
+      this.#machine.onRemove(file, there);
+      this.#machine.files.delete(file);
+    });
+  }
+
+  moveDatabase(from: string, to: string): Promise<void> {
+    return this.#do('move', () => {
+      const { files } = this.#machine;
+      const file = files.get(from);
+      if (file === undefined) throw new TroughError('DATA_DIRECTORY_UNUSABLE', `there is no file ${from}`);
+      files.delete(from);
+      files.set(to, file);
+      this.#machine.onMove(to, file);
+    });
+  }
+
+  makeDirectoryOf(): Promise<void> {
+    return this.#do('make a directory', () => undefined);
+  }
+
+  emptyDirectory(directory: string): Promise<void> {
+    return this.#do('empty a directory', () => {
+      const { files } = this.#machine;
+      for (const path of files.keys()) if (path.startsWith(`${directory}/`)) files.delete(path);
+    });
+  }
+
+  space(): Promise<DiskSpace> {
+    return this.#do('look at the space', () => ({
+      totalBytes: TOTAL_BYTES,
+      freeBytes: this.#machine.isFull ? 0 : TOTAL_BYTES / 2,
+    }));
+  }
+
+  #do<T>(what: string, effect: () => T): Promise<T> {
+    return this.#machine.operate(this.#process, what, effect);
+  }
+}

@@ -1,0 +1,224 @@
+import { QueryObserver } from '../../src/actors/queries/query-observer.ts';
+import { WireBus } from '../../src/bus/wire-bus.ts';
+import { TroughError } from '../../src/errors.ts';
+import { HttpMetrics } from '../../src/http/metrics.ts';
+import { type RoleName } from '../../src/messages/documents.ts';
+import { joinCluster, type Membership } from '../../src/roles/membership.ts';
+import { type NodeContext } from '../../src/roles/node-context.ts';
+import { startEach } from '../../src/roles/start-each.ts';
+import { Supervisor } from '../../src/runtime/supervisor.ts';
+import { type Host } from '../../src/settings/host.ts';
+import { type Settings } from '../../src/settings/schema.ts';
+import { type Journal } from './journal.ts';
+import { type Random } from './random.ts';
+import { type SimCold } from './sim-cold.ts';
+import { SimMachineDisk } from './sim-disk.ts';
+import { SimEngine } from './sim-engine.ts';
+import { type SimMetadata } from './sim-metadata.ts';
+import { type SimNetwork } from './sim-network.ts';
+import { SimProcess } from './sim-process.ts';
+import { type Timeline } from './timeline.ts';
+
+export interface Surroundings {
+  readonly timeline: Timeline;
+  readonly network: SimNetwork;
+  readonly metadata: SimMetadata;
+  readonly cold: SimCold;
+  readonly journal: Journal;
+  readonly nextBase: () => string;
+}
+
+const HOST: Host = {
+  nodePath: '',
+  env: {},
+  hostname: 'simulated',
+  pid: 1,
+  version: '0.0.0',
+  cores: 1,
+  load: () => 0,
+  memoryBytes: 1e9,
+};
+/** What looks after the process starts it again after this, ms. */
+const RESTART_MS = { least: 500, most: 3_000 };
+const STOP_MS = 20_000;
+
+interface Running {
+  readonly process: SimProcess;
+  readonly supervisor: Supervisor;
+  readonly engine: SimEngine;
+  readonly giveUp: AbortController;
+  context: NodeContext | undefined;
+  isUp: boolean;
+}
+
+/** A machine, and the process of trough on it: the real roles, with everything around them made up. */
+export class SimNode {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly disk: SimMachineDisk;
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #rate: number;
+  skewMs = 0;
+  #starts = 0;
+  #running: Running | undefined;
+  /** Whether it is to be running: a process that ends by itself is then started again. */
+  #isWanted = false;
+  /** When it was last not healthy: down, paused or cut off, ms of the run. */
+  unwellUntil = 0;
+
+  constructor(settings: Settings, around: Surroundings, random: Random) {
+    this.name = settings.node;
+    this.settings = settings;
+    this.#around = around;
+    this.#random = random;
+    this.#rate = random.between(0.995, 1.005);
+    this.skewMs = random.between(-2_000, 2_000);
+    this.disk = new SimMachineDisk(random.fork());
+  }
+
+  get roles(): readonly RoleName[] {
+    return this.settings.roles;
+  }
+
+  get process(): SimProcess | undefined {
+    return this.#running?.process;
+  }
+
+  get engine(): SimEngine | undefined {
+    return this.#running?.engine;
+  }
+
+  /** What its roles share, once they run. */
+  get context(): NodeContext | undefined {
+    return this.#running?.isUp === true ? this.#running.context : undefined;
+  }
+
+  get isRunning(): boolean {
+    return this.#running?.process.state === 'running';
+  }
+
+  start(): void {
+    this.#isWanted = true;
+    if (this.#running !== undefined) return;
+    this.#starts += 1;
+    const { timeline, journal } = this.#around;
+    const process = new SimProcess(`${this.name}#${String(this.#starts)}`, timeline, {
+      rate: this.#rate,
+      skewMs: () => this.skewMs,
+    });
+    const random = this.#random.fork();
+    const log = journal.logOf(process.name);
+    const supervisor = new Supervisor({ clock: process, log, random: random.next, graceMs: 4_000 });
+    const engine = new SimEngine({ process, disk: this.disk, random, nextBase: this.#around.nextBase });
+    const running: Running = {
+      process,
+      supervisor,
+      engine,
+      giveUp: new AbortController(),
+      context: undefined,
+      isUp: false,
+    };
+    this.#running = running;
+    journal.say(process.name, 'starts');
+    void this.#run(running, random).catch((error: unknown) => {
+      journal.say(process.name, 'could not start', { err: TroughError.from(error) });
+      void this.#end(running);
+    });
+  }
+
+  /** As by SIGTERM: everything is given back, in the time that it may take. */
+  stop(): void {
+    this.#isWanted = false;
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#around.journal.say(running.process.name, 'is stopped');
+    void this.#end(running);
+  }
+
+  /** As by SIGKILL or loss of power: what was in memory is gone at once. */
+  kill(): void {
+    this.#isWanted = false;
+    this.#die();
+  }
+
+  pause(): void {
+    this.#running?.process.pause();
+  }
+
+  wake(slept: boolean): void {
+    this.#running?.process.wake(slept);
+  }
+
+  #die(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#around.journal.say(running.process.name, 'dies');
+    this.#running = undefined;
+    running.process.kill();
+  }
+
+  async #end(running: Running): Promise<void> {
+    running.giveUp.abort();
+    const over = (): void => {
+      if (this.#running !== running) return;
+      this.#die();
+      if (!this.#isWanted) return;
+      this.#around.timeline.after(this.#random.between(RESTART_MS.least, RESTART_MS.most), () => {
+        if (this.#isWanted) this.start();
+      });
+    };
+    running.process.after(STOP_MS, over);
+    await running.supervisor.stop();
+    over();
+  }
+
+  /** As `startRoles` does it, with other ports. */
+  async #run(running: Running, random: Random): Promise<void> {
+    const { process, supervisor, engine, giveUp } = running;
+    const { network, metadata, cold, journal } = this.#around;
+    const log = journal.logOf(process.name);
+    const queries = new QueryObserver({ clock: process, log, slowMs: this.settings.slowQueryMs });
+    supervisor.adopt('query observer', () => {
+      queries[Symbol.dispose]();
+    });
+    const wire = network.plug(this.name, process);
+    supervisor.adopt('NATS connection', () => {
+      network.unplug(wire);
+    });
+    while (wire.status !== 'connected') await process.call(100, () => undefined);
+    const store = metadata.handle(process, this.name);
+    supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
+    const bus = new WireBus(wire, { log, after: process.after });
+    supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
+    supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
+    const membership: Membership = await joinCluster({
+      settings: this.settings,
+      host: HOST,
+      log,
+      clock: process,
+      random: random.next,
+      supervisor,
+      queries,
+      session: process.name,
+      signal: giveUp.signal,
+      bus,
+      store,
+      cold: cold.port(process, this.name, this.disk),
+      engine,
+      disk: this.disk.port(process),
+      natsUrl: 'simulated',
+      metrics: new HttpMetrics({ ofProcess: false }),
+      ports: { serve: (role) => ({ url: `sim://${this.name}/${role}` }) },
+    });
+    running.context = membership.context;
+    const urls = await startEach(membership.context);
+    await membership.announce(urls);
+    running.isUp = true;
+    journal.say(process.name, 'is up');
+    void membership.failed.then((error) => {
+      journal.say(process.name, 'cannot go on', { err: error });
+      void this.#end(running);
+    });
+  }
+}

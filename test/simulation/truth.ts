@@ -1,0 +1,64 @@
+/** What became of one write, as its client knows. */
+export type WriteFate = 'asked' | 'kept' | 'refused' | 'unknown';
+
+interface Write {
+  fate: WriteFate;
+  /** When its client was told, ms of the run. */
+  toldAt: number;
+  readonly askedAt: number;
+  /** A shred was asked for after it, or at the same time: it may be gone. */
+  isVoid: boolean;
+}
+
+/** What the clients of the cluster know of one segment: all that may be asked of an answer. */
+export class SegmentTruth {
+  readonly id: string;
+  readonly writes = new Map<string, Write>();
+  /** A shred is under way, or may still be: its outcome is not known. */
+  shredsUntil = -Infinity;
+  /** Whether the last thing that was asked for was a shred that succeeded. */
+  isShredded = false;
+  /** Somebody asked to provision it, ever. */
+  wasAsked = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  ask(token: string, now: number): void {
+    this.writes.set(token, { fate: 'asked', toldAt: Infinity, askedAt: now, isVoid: now < this.shredsUntil });
+  }
+
+  tell(token: string, fate: WriteFate, now: number): void {
+    const write = this.writes.get(token);
+    if (write === undefined) return;
+    write.fate = fate;
+    write.toldAt = now;
+    if (now < this.shredsUntil) write.isVoid = true;
+  }
+
+  voidAll(until: number): void {
+    this.shredsUntil = Math.max(this.shredsUntil, until);
+    for (const write of this.writes.values()) write.isVoid = true;
+  }
+
+  /** The writes that an answer must show which was asked for at `askedAt`. */
+  mustShow(askedAt: number, staleMs: number): string[] {
+    return this.#tokens(({ fate, toldAt, isVoid }) => fate === 'kept' && !isVoid && toldAt + staleMs < askedAt);
+  }
+
+  /** The writes that no answer may ever show. */
+  mustNotShow(): string[] {
+    return this.#tokens(({ fate }) => fate === 'refused');
+  }
+
+  #tokens(fits: (write: Write) => boolean): string[] {
+    return Array.from(this.writes)
+      .filter(([, write]) => fits(write))
+      .map(([token]) => token);
+  }
+}
+
+export function tokensOf(content: string): ReadonlySet<string> {
+  return new Set(content.split('\n').filter((line) => /^w\d+$/.test(line)));
+}

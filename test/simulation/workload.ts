@@ -1,0 +1,196 @@
+import { TroughError } from '../../src/errors.ts';
+import { type Consistency } from '../../src/messages/reading.ts';
+import { type Client } from './client.ts';
+import { leases } from './documents.ts';
+import { type Random } from './random.ts';
+import { tokensOf } from './truth.ts';
+import { type Truths } from './truths.ts';
+import { type World } from './world.ts';
+
+type Request = (id: string) => unknown;
+
+/** Segments that clients write; by their first letter they have one copy, three, or as many as is usual. */
+const WRITTEN = ['s1', 's2', 's3', 's4', 's5', 'x1', 'x2', 'y1', 'y2'];
+/** Segments that somebody else puts into cold storage. */
+const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'c1', 'c2', 'x7', 'x8', 'x9', 'y8', 'y9'];
+const MOST_AT_ONCE = 40;
+/** A strong answer may be behind by so much: the view of a node is fresh for 8 s, and a roll is a second old. */
+const STALE_MS = 15_000;
+/** A request whose outcome is not known may still be carried out for so long. */
+const AFTERWARDS_MS = 60_000;
+
+interface Seen {
+  readonly tokens: ReadonlySet<string>;
+  readonly until: number;
+}
+
+/** Requests of clients, and what their answers must be. */
+export class Workload {
+  readonly counts = new Map<string, number>();
+  readonly #world: World;
+  readonly #truths: Truths;
+  readonly #client: Client;
+  readonly #random: Random;
+  /** What each process has shown of each segment. */
+  readonly #seen = new Map<string, Seen>();
+  #tokens = 0;
+  #under = 0;
+  #isOver = false;
+
+  constructor(world: World, truths: Truths, client: Client, random: Random) {
+    this.#world = world;
+    this.#truths = truths;
+    this.#client = client;
+    this.#random = random;
+    for (const id of FOREIGN) if (random.chance(0.6)) this.#put(id);
+    this.#next();
+  }
+
+  /** All that are used. */
+  get ids(): readonly string[] {
+    return [...WRITTEN, ...FOREIGN];
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Requests that are not answered yet. */
+  get underWay(): number {
+    return this.#under;
+  }
+
+  #next(): void {
+    this.#world.timeline.after(this.#world.plan.requestEveryMs * this.#random.between(0.1, 2), () => {
+      if (this.#isOver) return;
+      if (this.#under < MOST_AT_ONCE) this.#start();
+      this.#next();
+    });
+  }
+
+  #start(): void {
+    const written = this.#random.pick(WRITTEN) ?? 's1';
+    const foreign = this.#random.pick(FOREIGN) ?? 'f1';
+    const any = this.#random.chance(0.6) ? written : foreign;
+    const kinds: readonly (readonly [readonly [string, Request, string], number])[] = [
+      [['provision', (id) => this.#provision(id), written], 6],
+      [['write', (id) => this.#write(id), written], 30],
+      [['promote', (id) => this.#client.control.promote({ segment: id }), written], 5],
+      [['release', (id) => this.#client.control.release({ segment: id }), written], 4],
+      [['shred', (id) => this.#shred(id), written], 0.7],
+      [['read', (id) => this.#read(id, 'strong'), any], 30],
+      [['read any', (id) => this.#read(id, 'any'), any], 10],
+      [['foreign file', this.#put, foreign], 1.5],
+      [['foreign file vanishes', this.#vanish, foreign], 0.3],
+    ];
+    const [kind, request, id] = this.#random.weighted(kinds) ?? [];
+    if (kind === undefined || request === undefined || id === undefined) return;
+    this.#under += 1;
+    void this.#run(kind, id, request).finally(() => {
+      this.#under -= 1;
+    });
+  }
+
+  async #run(kind: string, id: string, request: Request): Promise<void> {
+    let outcome = 'ok';
+    try {
+      const result = await request(id);
+      if (typeof result === 'string') outcome = result;
+    } catch (error) {
+      outcome = TroughError.from(error).code;
+    }
+    this.#world.journal.say('client', `${kind} ${id}: ${outcome}`);
+    const counted = `${kind}: ${outcome === 'ok' || outcome === 'kept' ? 'done' : 'failed'}`;
+    this.counts.set(counted, (this.counts.get(counted) ?? 0) + 1);
+  }
+
+  async #provision(id: string): Promise<void> {
+    this.#truths.of(id).wasAsked = true;
+    this.#truths.of(id).isShredded = false;
+    await this.#client.control.provision({ segment: id });
+  }
+
+  async #write(id: string): Promise<string> {
+    this.#tokens += 1;
+    const token = `w${String(this.#tokens)}`;
+    const truth = this.#truths.of(id);
+    truth.ask(token, this.#world.now);
+    const fate = await this.#client.write(id, token);
+    truth.tell(token, fate, this.#world.now);
+    return fate === 'kept' ? fate : `${fate} ${token}`;
+  }
+
+  async #shred(id: string): Promise<void> {
+    const truth = this.#truths.of(id);
+    truth.voidAll(Infinity);
+    try {
+      await this.#client.control.shred({ segment: id, force: this.#random.chance(0.5) });
+      truth.shredsUntil = this.#world.now;
+      truth.isShredded = true;
+    } catch (error) {
+      truth.shredsUntil = this.#world.now + AFTERWARDS_MS;
+      throw error;
+    } finally {
+      truth.voidAll(truth.shredsUntil === Infinity ? this.#world.now : truth.shredsUntil);
+    }
+  }
+
+  async #read(id: string, consistency: Consistency): Promise<void> {
+    const node = this.#random.pick(this.#world.nodes.filter(({ context }) => context !== undefined));
+    const process = node?.process?.name;
+    if (node === undefined || process === undefined) return;
+    await this.readBy(node.name, process, id, consistency);
+  }
+
+  /** Asks one node, and looks at what it says. Throws what it answers. */
+  async readBy(node: string, process: string, id: string, consistency: Consistency): Promise<string> {
+    const askedAt = this.#world.now;
+    const truth = this.#truths.of(id);
+    const mustShow = consistency === 'strong' ? truth.mustShow(askedAt, STALE_MS) : [];
+    const { content, version, node: by } = await this.#client.read(node, id, consistency);
+    const tokens = tokensOf(content);
+    const where = `${node} (by ${by}, version ${version})`;
+    const refused = truth.mustNotShow().find((token) => tokens.has(token));
+    if (refused !== undefined) this.#world.fail(`${where} shows ${refused} of ${id}, which was refused`);
+    const still = new Set(truth.mustShow(askedAt, STALE_MS));
+    const missing = mustShow.find((token) => still.has(token) && !tokens.has(token));
+    if (missing !== undefined) this.#world.fail(`${where} does not show ${missing} of ${id}, which was kept`);
+    if (consistency === 'strong') this.#goesOn(process, id, askedAt, tokens, where);
+    return content;
+  }
+
+  /** What one process has shown of a segment it shows from then on. */
+  #goesOn(process: string, id: string, askedAt: number, tokens: ReadonlySet<string>, where: string): void {
+    const key = `${process} ${id}`;
+    const seen = this.#seen.get(key);
+    const truth = this.#truths.of(id);
+    if (seen !== undefined && seen.until < askedAt && truth.shredsUntil < seen.until) {
+      const gone = [...seen.tokens].find((token) => !tokens.has(token) && truth.writes.get(token)?.isVoid === false);
+      if (gone !== undefined) this.#world.fail(`${where} showed ${gone} of ${id} before, and does not any more`);
+    }
+    if (seen === undefined || seen.until < askedAt) this.#seen.set(key, { tokens, until: this.#world.now });
+  }
+
+  readonly #put = (id: string): void => {
+    this.#tokens += 1;
+    this.#world.cold.put(id, `foreign-${String(this.#tokens)}\n`);
+    this.#truths.publishedSince.set(id, this.#world.now);
+    this.#world.journal.say('client', 'puts a file into cold storage', { segment: id, token: this.#tokens });
+  };
+
+  readonly #vanish = (id: string): void => {
+    this.#world.cold.files.delete(id);
+    this.#truths.publishedSince.delete(id);
+  };
+
+  /** Gives every lease up, so that all that was written is in cold storage, and shreds once more what was shredded by half. */
+  async tidyUp(): Promise<void> {
+    const { control } = this.#client;
+    for (const { segment, state } of leases(this.#world)) {
+      if (state === 'held') await this.#run('last release', segment, () => control.release({ segment }));
+      if (state === 'shredded' && this.#world.cold.files.has(segment)) {
+        await this.#run('last shred', segment, () => control.shred({ segment, force: false }));
+      }
+    }
+  }
+}
