@@ -41,6 +41,9 @@ export class Placer implements Actor<PlacerMessage> {
   /** What the last plan was made from: planning is not free, and mostly nothing has changed. */
   #planned: { readonly from: Placement | undefined; readonly nodes: string; readonly target: Placement } | undefined;
 
+  /** The revision of the placement that the nodes were told of last. */
+  #announced: number | undefined;
+
   constructor(deps: PlacerDeps) {
     this.#deps = deps;
   }
@@ -50,6 +53,7 @@ export class Placer implements Actor<PlacerMessage> {
     const { term } = leadership;
     if (term === undefined || !view.current) return;
     const before = placement();
+    this.#announce(view.placement()?.revision);
     // A later leader has written it: this one only does not know yet that it was deposed.
     if (before !== undefined && before.term > term) return;
     const { nodes, present } = placementMembers(view, { ...this.#deps, placed: before?.target.nodes ?? [] });
@@ -71,6 +75,13 @@ export class Placer implements Actor<PlacerMessage> {
     return this.#planned.target;
   }
 
+  /** When the view shows it, and not when it was written: whoever is told asks this process, which answers by its view. */
+  #announce(revision: number | undefined): void {
+    if (revision === undefined || revision === this.#announced) return;
+    this.#announced = revision;
+    this.#deps.emit({ kind: 'placed' });
+  }
+
   #step({ target: from, serving }: PlacementDocument, goal: Placement, present: ReadonlySet<string>): Placement {
     return stepToward({ from, serving, goal, present, limits: this.#deps.moves });
   }
@@ -90,7 +101,7 @@ export class Placer implements Actor<PlacerMessage> {
   }
 
   async #write(document: PlacementDocument, moved: boolean): Promise<void> {
-    const { store, clock, view, log, emit } = this.#deps;
+    const { store, clock, view, log } = this.#deps;
     const value = encodePlacement(document);
     const revision = view.placement()?.revision;
     try {
@@ -108,6 +119,5 @@ export class Placer implements Actor<PlacerMessage> {
     }
     if (moved)
       log.info({ actor: this.name, epoch: document.epoch, nodes: document.target.nodes.length }, 'new placement');
-    emit({ kind: 'placed' });
   }
 }

@@ -2,12 +2,15 @@ import { expect, test } from 'vitest';
 import { keys } from '../../../src/messages/keys.ts';
 import { placing, REBUILD_AFTER_MS } from './placer-fixture.ts';
 
-test('the first placement names the nodes that keep copies, and nobody serves before the copies are there', async () => {
+test('the first placement names the nodes that keep copies, nobody serves before the copies are there, and the nodes hear of it when the view shows it', async () => {
   const { placement, tick, said, cluster } = await placing('n1', 'n2');
   await cluster.node('m1', { roles: ['sync-master'] });
   await tick();
   expect(placement()).toMatchObject({ term: 3, epoch: 1, target: { nodes: ['n1', 'n2'], ranks: 2 } });
   expect(placement()?.serving.nodes).toEqual([]);
+  expect(said).toEqual([]);
+  await tick();
+  await tick();
   expect(said).toEqual(['placed']);
 });
 
