@@ -1,5 +1,5 @@
 import { type NodeId } from './node-id.ts';
-import { NO_NODE, type Placement, type PlacementNode } from './placement.ts';
+import { NO_NODE, type Placement } from './placement.ts';
 import { type SlotBytes } from './placement-plan.ts';
 
 /** What a placement gives one node. */
@@ -23,7 +23,10 @@ export function loadsOf({ nodes, ranks, table }: Placement, slotBytes: SlotBytes
 }
 
 /** The nodes that the placement gives more bytes than their quota. A plan always ends; when nothing fits any more, this says so of everybody. */
-export function overQuota(loads: readonly NodeLoad[], nodes: readonly PlacementNode[]): NodeLoad[] {
-  const quotas = new Map(nodes.map(({ node, quotaBytes }) => [node, quotaBytes]));
+export function overQuota(
+  loads: readonly NodeLoad[],
+  nodes: readonly { readonly node: string; readonly quotaBytes: number }[],
+): NodeLoad[] {
+  const quotas = new Map<string, number>(nodes.map(({ node, quotaBytes }) => [node, quotaBytes]));
   return loads.filter(({ node, bytes }) => bytes > (quotas.get(node) ?? 0));
 }

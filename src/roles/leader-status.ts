@@ -40,7 +40,7 @@ export function describeStatus(context: Context, sums: SlotSums): StatusAnswer {
       slotsUnderReplicated: slotsUnderReplicated(context, sums, target, serving),
       moves: serving.ranks === 0 ? 0 : movedBetween(serving, target),
       leftMs: longest(nodes),
-      overQuota: overQuota(planned, members.nodes).map(({ node, bytes }) => ({
+      overQuota: overQuota(planned, nodes).map(({ node, bytes }) => ({
         node,
         plannedBytes: bytes,
         quotaBytes: quotas.get(node) ?? 0,

@@ -76,3 +76,10 @@ test('what is planned beyond a quota is named', async () => {
     { node: 'n2', plannedBytes: 16_384e5, quotaBytes: 1e9 },
   ]);
 });
+
+test('a node that is emptied in steps is not over its quota for it', async () => {
+  const { context, place, placed, cluster } = await leading(['n1', 'n2', 'n3']);
+  await place(placed('n1', 'n2', 'n3'), placed('n1', 'n2', 'n3'));
+  await cluster.put(keys.drain('n3'), { node: 'n3', sinceMs: 5 });
+  expect(describeStatus(context, evenSums(1, 10)).placement.overQuota).toEqual([]);
+});
