@@ -45,7 +45,7 @@ export async function leading(names: readonly string[], copies = 2) {
   };
 }
 
-export const ROW: SegmentRow = {
+const ROW: SegmentRow = {
   id: 's',
   slot: slotOf('s'),
   tier: 'hot',
