@@ -79,7 +79,16 @@ export class FakeCluster {
   beat(node: string, changes: Partial<Beat> = {}): void {
     const sequence = (this.#sequences.get(node) ?? 0) + 1;
     this.#sequences.set(node, sequence);
-    const vitals = { load: 0, storedBytes: 0, copies: 0, pending: 0, pendingBytes: 0, fetched: null, leases: 0, complete: null };
+    const vitals = {
+      load: 0,
+      storedBytes: 0,
+      copies: 0,
+      pending: 0,
+      pendingBytes: 0,
+      fetched: null,
+      leases: 0,
+      complete: null,
+    };
     this.view.receive({ kind: 'beat', beat: { node, session: `${node}-1`, sequence, ...vitals, ...changes } });
   }
 

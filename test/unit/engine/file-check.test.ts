@@ -1,18 +1,24 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { testEngine } from './engine-fixture.ts';
+import { checkDeadlineMs, whoseCheckEnds } from '../../../src/engine/file-check.ts';
+import { TroughError } from '../../../src/errors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
-/** The check of an FTS5 table compares it with its content, here a view without end. */
-const ENDLESS_CHECK = `create table t (a); insert into t values (1);
-  create view v as with recursive c(x) as (select 1 union all select x + 1 from c) select x as id, x as a from c;
-  create virtual table f using fts5(a, content='v', content_rowid='id')`;
+test('a file whose check does not end is damaged; any other failure of a check stays what it is', async () => {
+  const late = new TroughError('ENGINE_DEADLINE', 'late');
+  await expect(whoseCheckEnds(Promise.reject(late))).rejects.toMatchObject({
+    code: 'SEGMENT_DAMAGED',
+    message: 'its check does not end',
+  });
+  const full = new TroughError('DISK_FULL', 'full');
+  await expect(whoseCheckEnds(Promise.reject(full))).rejects.toBe(full);
+});
 
-test('a file whose check does not end is damaged, and holds up the check of no other file for longer', async () => {
-  await using at = await testEngine({ leastCheckMs: 1_000 });
-  at.make('endless', ENDLESS_CHECK);
-  at.make('sound', 'create table t (a); insert into t values (1)');
-  const endless = at.engine.verify(at.fileOf('endless'));
-  const sound = at.engine.verify(at.fileOf('sound'));
-  await expect(endless).rejects.toMatchObject({ code: 'SEGMENT_DAMAGED', message: 'its check does not end' });
-  await sound;
-  expect(await at.text({ segment: 'endless', sql: 'select count(*) as n from t' })).toBe('{"n":1}');
+test('a check has time by the size of the file', async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, 'some');
+  expect(await checkDeadlineMs(file, 1_000)).toBe(1_000);
+  await writeFile(file, Buffer.alloc(50_000));
+  expect(await checkDeadlineMs(file, 1_000)).toBe(1_010);
 });

@@ -103,7 +103,9 @@ describe('the program', () => {
     await tree.run('build');
     await tree.write(`${bundled}/package.json`, '{}');
     await tree.write(`${bundled}/bin/node`, '#!/bin/sh\necho "bundled $*"\n', 0o755);
-    expect((await tree.run('start', '--nats=x', '--a')).stdout).toBe('bundled --max-semi-space-size=16 dist/main.js --nats=x --a\n');
+    expect((await tree.run('start', '--nats=x', '--a')).stdout).toBe(
+      'bundled --max-semi-space-size=16 dist/main.js --nats=x --a\n',
+    );
   });
 
   it('hands its exit code on', async () => {
