@@ -13,6 +13,8 @@ export const LONGEST_PACKED_BYTES = 1024 * 1024;
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 /** Well below SQLite's limit of arguments for one function. */
 const MOST_COLUMNS = 40;
+/** Characters of all names of columns: they stand in each row. */
+const LONGEST_NAMES = 1_000;
 
 export interface PackedAnswer {
   readonly bytes: Buffer;
@@ -56,8 +58,9 @@ export class PackedQuery {
     const table = scannedTable(parsed.text);
     if (table === undefined || columns.length > MOST_COLUMNS || kinds.includes('other')) return undefined;
     if (columns.some((column) => column.table?.toLowerCase() !== table.toLowerCase())) return undefined;
+    if (growsWithRows(columns)) return undefined;
     try {
-      if (hasGeneratedColumns(db, columns)) return undefined;
+      if (hasGeneratedColumns(db, columns) || !keepsUtf8(db)) return undefined;
       return new PackedQuery(db, { sql: parsed.text, columns, kinds, format, bigints });
     } catch {
       // What SQLite has against it, it says of the query itself.
@@ -130,10 +133,22 @@ function kindOf({ table, column, type }: ColumnDefinition): Kind {
   return /char|clob|text/i.test(type) ? 'text' : 'other';
 }
 
+/** The answer would be much larger than what is read: a column is wanted more than once, or names are longer than values. */
+function growsWithRows(columns: readonly ColumnDefinition[]): boolean {
+  const nameLength = columns.reduce((sum, { name }) => sum + name.length, 0);
+  return new Set(columns.map(({ column }) => column)).size < columns.length || nameLength > LONGEST_NAMES;
+}
+
 /** A generated column may hold JSON that SQLite would put in as it is, without quotes. */
 function hasGeneratedColumns(db: Sqlite, columns: readonly ColumnDefinition[]): boolean {
   const hidden = db.prepare<unknown[], never>('select 1 from pragma_table_xinfo(?) where hidden > 0');
   return hidden.all(columns[0]?.table).length > 0;
+}
+
+/** A text that is cast to bytes has the encoding of the file. */
+function keepsUtf8(db: Sqlite): boolean {
+  const encoding: SqliteStatement = db.prepare<unknown[], never>('pragma encoding').raw();
+  return encoding.get()?.[0] === 'UTF-8';
 }
 
 function packedSql({ sql, columns, kinds, format, bigints }: Scan, integers: (name: string) => string): string {

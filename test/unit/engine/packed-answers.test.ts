@@ -82,6 +82,17 @@ describe('a plain scan', () => {
   });
 });
 
+test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('a file in %s is read as any other', async (encoding) => {
+  await using dir = await tempDir();
+  const file = join(dir.path, 'some.sqlite');
+  using db = disposable(new Database(file));
+  db.value.exec(`pragma encoding = '${encoding}'; create table t (id integer primary key, text text)`);
+  const insert = db.value.prepare('insert into t values (?, ?)');
+  for (let id = 1; id <= 30; id += 1) insert.run(id, `é "${String(id)}"`);
+  for (const [format, bigints] of FORMATS)
+    expect(answer(file, 'select * from t', format, bigints).text).toBe(expected(db.value, format, bigints));
+});
+
 describe('not packed are', () => {
   const makes = `
     create table t (id integer, text text, amount real, json text generated always as (json_array(id)) virtual);
@@ -93,6 +104,8 @@ describe('not packed are', () => {
     ['a join by word', 'select u.id from u join u w'],
     ['a compound', 'select id from u union all select 2.5'],
     ['a subquery', 'select id from (select * from u)'],
+    ['a column twice', 'select text, text as again from u'],
+    ['long names', `select id as "${'x'.repeat(2_000)}" from u`],
     ['a value beside the columns', "select id, json('{}') j from u"],
     ['a column of another type', 'select amount from t'],
     ['a table with a generated column', 'select id from t'],
