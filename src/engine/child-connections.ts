@@ -42,16 +42,7 @@ export class Connection {
   /** `hasParams`: the asker gave values beside the text, so none are taken out of it. */
   prepare(sql: string, hasParams: boolean): BoundQuery {
     const lifted = hasParams ? undefined : liftLiterals(sql);
-    const template = lifted?.template ?? sql;
-    const kept = this.#prepared.get(template);
-    if (kept?.statement.busy === false) {
-      this.#prepared.delete(template);
-      this.#prepared.set(template, kept);
-      return { prepared: kept, lifted: lifted?.values };
-    }
-    const made = this.#prepare(sql, lifted);
-    if (template.length <= LONGEST_KEPT_SQL) this.#keep(template, made.prepared);
-    return made;
+    return this.#kept(sql, lifted) ?? this.#kept(sql, undefined) ?? this.#make(sql, lifted);
   }
 
   use(): void {
@@ -73,20 +64,36 @@ export class Connection {
     if (!this.#isKept && this.#users === 0) this.#db.close();
   }
 
-  #prepare(sql: string, lifted: LiftedQuery | undefined): BoundQuery {
-    if (lifted === undefined) return { prepared: new PreparedQuery(this.#db, sql), lifted: undefined };
+  #kept(sql: string, lifted: LiftedQuery | undefined): BoundQuery | undefined {
+    const text = lifted?.template ?? sql;
+    const prepared = this.#prepared.get(text);
+    if (prepared?.statement.busy !== false) return undefined;
+    this.#prepared.delete(text);
+    this.#prepared.set(text, prepared);
+    return { prepared, lifted: lifted?.values };
+  }
+
+  #make(sql: string, lifted: LiftedQuery | undefined): BoundQuery {
+    if (lifted === undefined) return { prepared: this.#prepare(sql), lifted: undefined };
     parseQuery(sql);
     try {
-      return { prepared: new PreparedQuery(this.#db, lifted.template), lifted: lifted.values };
+      return { prepared: this.#prepare(lifted.template), lifted: lifted.values };
     } catch {
-      // SQLite's words are to be about what was asked.
-      return { prepared: new PreparedQuery(this.#db, sql), lifted: undefined };
+      // As it was asked: some queries need their values to be prepared, and SQLite's words are to be about what was asked.
+      return { prepared: this.#prepare(sql), lifted: undefined };
     }
   }
 
-  #keep(sql: string, prepared: PreparedQuery): void {
-    this.#prepared.set(sql, prepared);
-    if (this.#prepared.size <= STATEMENTS_KEPT) return;
+  /** Kept under the text that it was made from, and no other: it has that text's parameters. */
+  #prepare(text: string): PreparedQuery {
+    const prepared = new PreparedQuery(this.#db, text);
+    if (text.length > LONGEST_KEPT_SQL) return prepared;
+    this.#prepared.set(text, prepared);
+    if (this.#prepared.size > STATEMENTS_KEPT) this.#forgetOldest();
+    return prepared;
+  }
+
+  #forgetOldest(): void {
     const oldest = this.#prepared.keys().next();
     if (oldest.done !== true) this.#prepared.delete(oldest.value);
   }
@@ -130,7 +137,8 @@ export class Connections {
       this.#remove(file, kept);
     }
     this.#size.miss(file);
-    const opened = new Connection(openSegment(file, live), version, live, statSync(file).size);
+    const { db, sizeBytes } = openSegment(file, live);
+    const opened = new Connection(db, version, live, sizeBytes);
     this.#byFile.set(file, opened);
     this.#cacheBytes += opened.cacheBytes;
     this.#evict();
@@ -170,9 +178,10 @@ export class Connections {
   }
 }
 
-function openSegment(file: string, live: boolean): Sqlite {
+function openSegment(file: string, live: boolean): { readonly db: Sqlite; readonly sizeBytes: number } {
   try {
-    return openDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen: !live });
+    const sizeBytes = statSync(file).size;
+    return { db: openDatabase(file, { readonly: true, busyMs: BUSY_MS, isFrozen: !live }), sizeBytes };
   } catch (error) {
     if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file }, error);
     throw sqlError(error, 'run');

@@ -148,3 +148,18 @@ test('a view of a file is not trusted with functions that are ours', async () =>
     message: expect.stringContaining('unsafe use') as string,
   });
 });
+
+test('a query that SQLite can prepare only with its values is answered again and again', async () => {
+  at.make(
+    'p',
+    'create table t (a, b); create index i on t (a) where b = 1; insert into t values (5, 1), (6, 1), (5, 2)',
+  );
+  for (const a of [5, 6, 5, 7])
+    expect(await at.text({ segment: 'p', sql: `select a from t indexed by i where b = 1 and a = ${String(a)}` })).toBe(
+      a === 7 ? '' : `{"a":${String(a)}}`,
+    );
+  for (const a of [5, 6])
+    expect(
+      await at.text({ segment: 'p', sql: `select count(*) as n from t where a = 't' .a and b = ${String(a)}` }),
+    ).toBe('{"n":0}');
+});
