@@ -13,7 +13,7 @@ export class PreparedQuery {
   readonly parsed: SqlStatement;
   /** Its last answer was long enough for being packed: the next one may be at once. */
   isOftenLong = false;
-  /** It had its first row at once the last time. */
+  /** It had its first chunk at once the last time. */
   isQuick = false;
   columns: readonly string[] = [];
   columnsJson = Buffer.from('[]');

@@ -14,8 +14,8 @@ const CHUNK_CHARACTERS = 64 * 1024;
 const FIRST_CHUNK_CHARACTERS = 256 * 1024;
 /** From here on it pays to have all rows put together by SQLite. */
 const PACK_FROM_ROWS = 24;
-/** To the first row, milliseconds. */
-const QUICK_MS = 0.5;
+/** To the end of the first chunk, milliseconds: so long others may wait for their answers to leave, without being taken for what runs. */
+const QUICK_MS = 2;
 
 export interface Chunk {
   readonly bytes: Buffer;
@@ -33,6 +33,7 @@ export class RunningQuery {
   readonly #rows: Iterator<SqlValue[]>;
   #ahead: IteratorResult<SqlValue[]>;
   #writer: RowWriter;
+  readonly #startedAt: number;
   #isOpen = true;
   #bytes = 0;
   /** To open the file, when it was not, and to prepare the statement, when it was not; microseconds. */
@@ -51,15 +52,15 @@ export class RunningQuery {
     this.#connection = connections.get(message.file, message.version, message.live);
     const { prepared, lifted } = this.#prepare();
     this.#prepared = prepared;
-    const preparedAt = performance.now();
-    this.openMicros = Math.round((preparedAt - startedAt) * 1_000);
+    this.#startedAt = performance.now();
+    this.openMicros = Math.round((this.#startedAt - startedAt) * 1_000);
     if (!prepared.isQuick) connections.beforeUnknown();
+    prepared.isQuick = false;
     this.#connection.use();
     try {
       this.#values = lifted ?? bindings(prepared.parsed, message.params && unpackParams(message.params));
       this.#rows = prepared.statement.iterate(...this.#values);
       this.#ahead = this.#rows.next();
-      prepared.isQuick = performance.now() - preparedAt < QUICK_MS;
       if (message.live) prepared.readColumns();
       this.#writer = prepared.writer(message.format, message.bigints);
     } catch (error) {
@@ -79,7 +80,9 @@ export class RunningQuery {
 
   next(): Chunk {
     try {
+      const isFirst = this.rows === 0;
       const bytes = this.#nextBytes();
+      if (isFirst) this.#prepared.isQuick = performance.now() - this.#startedAt < QUICK_MS;
       const isLast = this.#ahead.done === true || this.truncated;
       if (isLast) this.close();
       return { bytes, isLast };

@@ -3,7 +3,7 @@ import { ChildServer } from '../../../src/engine/child-server.ts';
 import { type QueryMessage, type ServiceHandlers } from '../../../src/engine/messages.ts';
 import { creditsFor, FRAME, FrameReader } from '../../../src/engine/protocol.ts';
 import { eventually } from '../../support/eventually.ts';
-import { testEngine } from './engine-fixture.ts';
+import { numbers, testEngine } from './engine-fixture.ts';
 
 interface Heard {
   readonly type: number;
@@ -82,4 +82,33 @@ test('an answer of long values reads as it is, however it is taken', async () =>
   const text = await at.text({ sql: 'select a, hex(zeroblob(a * 30000)) as x from t order by a' });
   const rows = JSON.parse(`[${text}]`) as { a: number; x: string }[];
   expect(rows.map(({ a, x }) => [a, x.length])).toEqual(Array.from({ length: 40 }, (_, a) => [a, a * 60_000]));
+});
+
+test('what is done leaves before a query that was long the last time begins, though its first row comes at once', async () => {
+  await using at = await testEngine({ queryChildren: 1 });
+  const file = at.make('s', '');
+  const writes: number[][] = [];
+  const server = new ChildServer(
+    (bytes) => {
+      const calls: number[] = [];
+      new FrameReader((_type, call) => calls.push(call)).push(Buffer.from(bytes));
+      writes.push(calls);
+    },
+    { openFiles: 10 },
+    {} as ServiceHandlers,
+    () => performance.now(),
+  );
+  const ask = (call: number, sql: string): void => {
+    const message: QueryMessage = { file, version: '1', live: false, sql, format: 'legacy', bigints: 'digits' };
+    server.receive(FRAME.query, call, Buffer.from(JSON.stringify(message)));
+  };
+  const long = `select x from (${numbers(300_000)}) where x = 1 or x = -1`;
+  ask(1, 'select 1');
+  ask(2, long);
+  server.wake();
+  ask(3, 'select 1');
+  ask(4, long);
+  server.wake();
+  expect(writes.flat()).toEqual([1, 2, 3, 4]);
+  expect(writes.filter((calls) => calls.includes(3))).toEqual([[3]]);
 });
