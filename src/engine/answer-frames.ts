@@ -1,6 +1,8 @@
 import { type ErrorContext, type ErrorRecord, TroughError } from '../errors.ts';
 
 const MOST_KEPT = 500;
+/** Names can be as long as a query. */
+const LONGEST_KEPT_BYTES = 4_096;
 const columnLists = new Map<string, readonly string[]>();
 
 /** The names of the columns; the same answers come again and again, so lists are kept. */
@@ -9,6 +11,7 @@ export function decodeColumns(bytes: Buffer): readonly string[] {
   const kept = columnLists.get(text);
   if (kept !== undefined) return kept;
   const columns = Object.freeze(JSON.parse(text) as string[]);
+  if (bytes.length > LONGEST_KEPT_BYTES) return columns;
   if (columnLists.size >= MOST_KEPT) columnLists.clear();
   columnLists.set(text, columns);
   return columns;
