@@ -212,7 +212,8 @@ export class QueryPool {
     }
   }
 
-  #onDied(slot: QuerySlot, { cause, culprit, orphans, failedStarts }: Death): void {
+  #onDied(slot: QuerySlot, { cause, culprit, unwanted, orphans, failedStarts }: Death): void {
+    if (unwanted !== undefined) this.#suspects.add(unwanted.query);
     if (culprit !== undefined) {
       this.#suspect(culprit);
       culprit.fail(outOfMemory(culprit));

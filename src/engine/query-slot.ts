@@ -1,9 +1,9 @@
-import { getPriority, setPriority } from 'node:os';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { decodeColumns, decodeError } from './answer-frames.ts';
 import { type ChildOptions, ChildProcess } from './child-process.ts';
 import { LongRun } from './long-run.ts';
+import { lowerPriority } from './process-priority.ts';
 import { creditsFor, FRAME } from './protocol.ts';
 import { type QueryCall } from './query-call.ts';
 import { type Sent, SentQueries } from './sent-queries.ts';
@@ -22,6 +22,8 @@ export interface SlotEvents {
 export interface Death {
   readonly cause: TroughError;
   readonly culprit: QueryCall | undefined;
+  /** It was killed for this one, for which nobody waits any more. */
+  readonly unwanted: QueryCall | undefined;
   readonly orphans: readonly QueryCall[];
   /** Starts in a row that failed. */
   readonly failedStarts: number;
@@ -47,13 +49,13 @@ interface SlotOptions {
 
 /** One that is silent for longer gets nothing new, and what waits behind its query goes elsewhere. Milliseconds. */
 export const STALL_MS = 20;
-/** How long a child may take to see that a query is not wanted any more, milliseconds. */
+/**
+ * How long a child may take to see that a query is not wanted any more, milliseconds. What has run for less at its deadline has the rest of
+ * the time to end: a start costs more than that.
+ */
 const DEADLINE_GRACE_MS = 100;
 const CANCEL_GRACE_MS = 200;
 const RESTART_MS = { first: 50, most: 5_000 };
-/** A slow child gets a quarter of a processor that it shares with a quick one, and all of one that nobody else wants. */
-const SLOW_NICENESS = 5;
-const MOST_NICENESS = 19;
 
 /** One place in the pool: a child that runs queries. A quick one is replaced when it dies; a slow one ends with its child. */
 export class QuerySlot {
@@ -189,7 +191,8 @@ export class QuerySlot {
     const sent = this.#sent.byId(call.sentId);
     if (sent?.call !== call) return;
     sent.isAbandoned = true;
-    if (reason === 'deadline' && this.#sent.head === sent && !this.#sent.hasStreams) {
+    const isKnownToRun = this.#sent.head === sent && !this.#sent.hasStreams;
+    if (reason === 'deadline' && isKnownToRun && this.#sent.silentMs(performance.now()) >= DEADLINE_GRACE_MS) {
       this.#kill(call, reason);
       return;
     }
@@ -200,7 +203,7 @@ export class QuerySlot {
   /** From now on it runs what may take long, one at a time, and makes way for everything else. */
   demote(): void {
     this.#isSlow = true;
-    this.#lowerPriority();
+    lowerPriority(this.pid, this.#options.log);
   }
 
   /** Starts its first child; false when there is nothing to start. */
@@ -213,7 +216,8 @@ export class QuerySlot {
 
   /** Ends the child at once; its queries go elsewhere. */
   kill(reason: KillReason): void {
-    this.#kill(this.head, reason);
+    const { head } = this.#sent;
+    this.#kill(head?.isTakenBack === true ? undefined : head?.call, reason);
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -230,7 +234,7 @@ export class QuerySlot {
       onReady: () => {
         this.#sent.heard(performance.now());
         // Not before: a start at low priority takes long on a busy machine.
-        if (this.#isSlow) this.#lowerPriority();
+        if (this.#isSlow) lowerPriority(this.pid, this.#options.log);
         this.#failedStarts = 0;
         this.#options.events.onRoom(this, performance.now());
       },
@@ -279,7 +283,8 @@ export class QuerySlot {
         sent.call.finish({ rows: payload.readDoubleBE(4), truncated: payload.readUInt8(12) === 1 });
         return;
       case FRAME.fail:
-        this.#forget(sent, sent.isStream ? undefined : tookMs);
+        // One that was left out says nothing of how long it takes.
+        this.#forget(sent, sent.isStream || sent.isAbandoned ? undefined : tookMs);
         sent.call.fail(decodeError(payload, { segment: sent.call.query.segment }));
         return;
       default:
@@ -323,12 +328,15 @@ export class QuerySlot {
 
   #kill(call: QueryCall | undefined, reason: KillReason): void {
     const child = this.#child;
-    if (child === undefined) return;
+    // One that stops has its own deadline, and must not be replaced.
+    if (child === undefined || this.#isStopping) return;
     this.#options.counters.kills[reason] += 1;
     this.#options.log.warn({ segment: call?.query.segment, reason, pid: child.pid }, 'query process killed');
     this.#dying.add(child);
     child.kill();
-    this.#replace(new TroughError('ENGINE_CHILD_DIED', 'the query process was ended for another query'), true);
+    const unwanted = reason === 'long' || reason === 'broken' ? undefined : call;
+    const cause = new TroughError('ENGINE_CHILD_DIED', 'the query process was ended for another query');
+    this.#replace({ cause, culprit: undefined, unwanted }, true);
   }
 
   #onDied(wasReady: boolean, isOutOfMemory: boolean): void {
@@ -336,11 +344,12 @@ export class QuerySlot {
     if (this.#isStopping) return;
     this.#options.log.error({ wasReady, isOutOfMemory, segment: this.head?.query.segment }, 'query process died');
     const culprit = isOutOfMemory && !this.#sent.hasRunnableStream ? this.head : undefined;
-    this.#replace(new TroughError('ENGINE_CHILD_DIED', 'the query process died'), wasReady, culprit);
+    const cause = new TroughError('ENGINE_CHILD_DIED', 'the query process died');
+    this.#replace({ cause, culprit, unwanted: undefined }, wasReady);
   }
 
   /** The new child is started first: what comes next takes time. */
-  #replace(cause: TroughError, wasReady: boolean, culprit?: QueryCall): void {
+  #replace(why: Pick<Death, 'cause' | 'culprit' | 'unwanted'>, wasReady: boolean): void {
     this.#options.counters.restarts += 1;
     this.#child = undefined;
     this.openConnections = 0;
@@ -349,9 +358,9 @@ export class QuerySlot {
     if (!this.#isSlow && wasReady) this.#start();
     else if (!this.#isSlow) this.#startLater();
     for (const { call, isTakenBack } of lost) if (!isTakenBack) this.#options.events.onLeft(this, call);
-    for (const { call, isStream, isTakenBack } of lost) if (isStream && !isTakenBack) call.fail(cause);
+    for (const { call, isStream, isTakenBack } of lost) if (isStream && !isTakenBack) call.fail(why.cause);
     const orphans = lost.filter(({ isStream, isAbandoned }) => !isStream && !isAbandoned).map(({ call }) => call);
-    this.#options.events.onDied(this, { cause, culprit, orphans, failedStarts: this.#failedStarts });
+    this.#options.events.onDied(this, { ...why, orphans, failedStarts: this.#failedStarts });
   }
 
   #startLater(): void {
@@ -359,15 +368,5 @@ export class QuerySlot {
     this.#restartTimer = setTimeout(() => {
       this.#start();
     }, delayMs);
-  }
-
-  #lowerPriority(): void {
-    const { pid } = this;
-    if (pid === undefined) return;
-    try {
-      setPriority(pid, Math.min(MOST_NICENESS, getPriority(pid) + SLOW_NICENESS));
-    } catch (err) {
-      this.#options.log.debug({ err, pid }, 'the priority of a query process could not be lowered');
-    }
   }
 }

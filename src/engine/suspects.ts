@@ -4,14 +4,14 @@ import { type EngineQuery } from './engine.ts';
 const MOST_KEPT = 1_000;
 /** Longer texts are remembered by their hash. */
 const LONGEST_TEXT = 4_096;
-/** So many long runs of one text, less the quick ones since, make it suspect for every segment. */
+/** A text that was long for so many segments, less the quick runs since, is suspect for every segment. */
 const SUSPECT_EVERYWHERE = 2;
 const MOST_LONG_RUNS = 4;
 
 type Question = Pick<EngineQuery, 'segment' | 'sql'>;
 
 /**
- * The queries that ran long lately: for the segment that they were put to, and for all segments when they ran long again and again.
+ * The queries that ran long lately: for the segment that they were put to, and for all segments when they ran long for several.
  * Known by their text: one that is quick for most values and long for some must not keep the others waiting. The oldest is forgotten first.
  */
 export class Suspects {
@@ -28,10 +28,12 @@ export class Suspects {
 
   add({ segment, sql }: Question): void {
     const key = keyOf(sql);
+    const pair = pairOf(segment, key);
     const longRuns = this.#longRuns.get(key) ?? 0;
+    const isKnown = longRuns > 0 && this.#pairs.delete(pair);
     this.#longRuns.delete(key);
-    this.#longRuns.set(key, Math.min(longRuns + 1, MOST_LONG_RUNS));
-    this.#pairs.add(pairOf(segment, key));
+    this.#longRuns.set(key, isKnown ? longRuns : Math.min(longRuns + 1, MOST_LONG_RUNS));
+    this.#pairs.add(pair);
     forgetFirst(this.#longRuns);
     forgetFirst(this.#pairs);
   }

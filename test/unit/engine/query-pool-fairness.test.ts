@@ -109,6 +109,37 @@ test('a query that was long once and is quick now goes back among the quick ones
   await session[Symbol.asyncDispose]();
 });
 
+test('a query for which a process was killed is suspect, however short its deadline', async () => {
+  await using at = await testEngine({ queryChildren: 1, slowChildren: 1 });
+  at.make('s', '');
+  await at.text({ sql: 'select 1' });
+  await expect(at.query({ sql: ENDLESS, deadlineMs: 20 })).rejects.toMatchObject({ code: 'ENGINE_DEADLINE' });
+  await eventually('it is killed', () => at.engine.stats().kills === 1);
+  await at.text({ sql: 'select 1' });
+  const [quick] = at.engine.childPids();
+  await expect(at.query({ sql: ENDLESS, deadlineMs: 2_000 })).rejects.toMatchObject({ code: 'ENGINE_DEADLINE' });
+  await at.text({ sql: 'select 1' });
+  expect(at.engine.childPids()[0]).toBe(quick);
+});
+
+test('a query that ends soon after a short deadline costs nobody a process', async () => {
+  await using at = await testEngine({ queryChildren: 1 });
+  at.make('s', '');
+  await at.text({ sql: 'select 1' });
+  for (let turn = 0; turn < 20; turn += 1) {
+    await codeOf(at.query({ sql: work(turn), deadlineMs: 1 }));
+    expect(await at.text({ sql: 'select 1 as x' })).toBe('{"x":1}');
+  }
+  expect(at.engine.stats().kills).toBe(0);
+});
+
+test('a text that is long for one segment again and again is suspect for that one alone', () => {
+  const suspects = new Suspects();
+  for (let turn = 0; turn < 5; turn += 1) suspects.add({ segment: 'a', sql: 'select 1' });
+  expect(suspects.has({ segment: 'a', sql: 'select 1' })).toBe(true);
+  expect(suspects.has({ segment: 'b', sql: 'select 1' })).toBe(false);
+});
+
 test('a text that was long for two segments is suspect for all, until it was as often quick', () => {
   const suspects = new Suspects();
   suspects.add({ segment: 'a', sql: 'select 1' });
