@@ -1,5 +1,5 @@
-import { type ChildProcess as NodeChild, spawn } from 'node:child_process';
-import { type Duplex } from 'node:stream';
+import { ChildProcess as NodeChild, spawn } from 'node:child_process';
+import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { TroughError } from '../errors.ts';
 import { type ChildArguments, type ChildSettings } from './messages.ts';
@@ -94,12 +94,13 @@ export class ChildProcess {
     this.#flushIsDue = true;
     setImmediate(() => {
       this.#flushIsDue = false;
-      if (!this.#socket.destroyed) this.#out.flush();
+      if (this.#socket.writable) this.#out.flush();
     });
   }
 
   kill(): void {
-    this.#node.kill('SIGKILL');
+    // One that was never started has the id 0 to libuv, which is the group of this process.
+    if (this.pid !== undefined) this.#node.kill('SIGKILL');
   }
 
   /** Lets the child close its files; kills it when it does not within `graceMs`. Resolves when it is gone. */
@@ -140,13 +141,35 @@ function start({ nodePath, settings, limits = {} }: ChildOptions): NodeChild {
     flags.push(`--max-old-space-size=${String(Math.max(1, Math.floor((limits.memoryBytes * HEAP_PART) / MIB)))}`);
   }
   const { file, args } = command(nodePath, [...flags, ENTRY, JSON.stringify(given)], limits);
-  return spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  try {
+    return spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    return unstarted(error);
+  }
+}
+
+/** Of what keeps the system from starting a process, Node throws some and tells of the rest; here all of it is told of. */
+function unstarted(error: unknown): NodeChild {
+  const node = new NodeChild();
+  process.nextTick(() => node.emit('error', error));
+  return node;
 }
 
 function socketOf(node: NodeChild): Duplex {
+  // Without a process there need not be sockets, whatever the types say: 'error' is on its way.
+  if (node.pid === undefined) return nowhere();
   const socket = node.stdio[3];
   if (socket === null || socket === undefined || !('write' in socket) || !('read' in socket)) {
     throw new TroughError('INTERNAL', 'a child process was started without its socket');
   }
   return socket as Duplex;
+}
+
+function nowhere(): Duplex {
+  return new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
 }

@@ -137,6 +137,64 @@ test('stopping does not wait for ever for a query that does not end', async () =
   await at[Symbol.asyncDispose]();
 });
 
+test('stopping right after somebody has left a query that does not end leaves no process', async () => {
+  const at = await testEngine({ queryChildren: 1, slowChildren: 1 });
+  at.make('s', '');
+  await at.text({ sql: 'select 1' });
+  const [pid = 0] = at.engine.childPids();
+  const leave = new AbortController();
+  const endless = at.query({ sql: ENDLESS }, leave.signal).catch((error: unknown) => error);
+  const ticks = processorTicks(pid);
+  // At once: after some 100 ms it counts as a long one, whose process has no successor.
+  while (processorTicks(pid) < ticks + 4) await new Promise((resolve) => setImmediate(resolve));
+  leave.abort();
+  expect(await endless).toMatchObject({ code: 'ENGINE_CANCELLED' });
+  // The process has been told by then, and its time to hear it runs.
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await at.engine[Symbol.asyncDispose]();
+  expect(at.engine.childPids()).toEqual([]);
+  expect(isAlive(pid)).toBe(false);
+  await at[Symbol.asyncDispose]();
+});
+
+const SHORT_OF_FILES = `
+  import { closeSync, openSync } from 'node:fs';
+  import { setTimeout } from 'node:timers/promises';
+  import { ProcessEngine } from ${JSON.stringify(new URL('../../../src/engine/pool.ts', import.meta.url).href)};
+  const engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 1 });
+  const ask = () => engine.query({ segment: 's', file: process.argv[1], version: '1', live: false, sql: 'select 1', format: 'rows', bigints: 'digits', deadlineMs: 60000 });
+  await ask();
+  const taken = [];
+  try { for (;;) taken.push(openSync('/dev/null')); } catch (error) { process.stdout.write(error.code + '\\n'); }
+  process.kill(engine.childPids()[0], 'SIGKILL');
+  // Its sockets are given back when it is gone: they are taken too.
+  while (engine.stats().restarts < 3) {
+    try { for (;;) taken.push(openSync('/dev/null')); } catch { await setTimeout(1); }
+  }
+  await engine.checkSchema('').catch((error) => process.stdout.write(error.code + '\\n'));
+  for (const fd of taken) closeSync(fd);
+  while (engine.childPids().length === 0) await setTimeout(10);
+  await ask();
+  await engine[Symbol.asyncDispose]();
+  process.stdout.write('answered\\n');
+`;
+
+test('where no process can be started for a while, queries are answered again afterwards', async () => {
+  await using at = await testEngine({ queryChildren: 1 });
+  const script = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', SHORT_OF_FILES];
+  const parent = spawn(
+    '/bin/sh',
+    ['-c', 'ulimit -n 100; exec "$@"', 'sh', process.execPath, ...script, at.make('s', '')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let said = '';
+  parent.stdout.on('data', (bytes: Buffer) => (said += bytes.toString('utf8')));
+  const [code] = (await once(parent, 'close')) as [number | null];
+  expect([code, said]).toEqual([0, 'EMFILE\nENGINE_CHILD_DIED\nanswered\n']);
+});
+
 const ORPHANING = `
   import { ProcessEngine } from ${JSON.stringify(new URL('../../../src/engine/pool.ts', import.meta.url).href)};
   const engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 2 });
