@@ -39,7 +39,7 @@ test('kill -9 of everything under load: ready again, with every promoted segment
     await using node = await trough({ data: dir.path });
     // The nats-server outlives a killed parent; the next start ends it.
     const children = (await descendants(node.pid)).filter(({ program }) => program !== 'nats-server');
-    expect(children.length).toBeGreaterThan(2);
+    expect(children.length).toBeGreaterThan(0);
     const segments = Array.from({ length: 8 }, (_, index) => `s${String(index)}`);
     const one = async (segment: string): Promise<never> => {
       const { writeUrl } = await provision(node, segment);
