@@ -1,6 +1,7 @@
 import { decodeDocument, LeaderDocument, LeaseDocument } from '../../src/messages/documents.ts';
 import { keys } from '../../src/messages/keys.ts';
 import { decodePlacement } from '../../src/model/placement-document.ts';
+import { Catalogues } from './catalogues.ts';
 import { CopyChecks } from './copy-checks.ts';
 import { PlacementChecks } from './placement-checks.ts';
 import { type StoredChange } from './sim-metadata.ts';
@@ -25,7 +26,7 @@ export class Checks {
 
   constructor(world: World, truths: Truths) {
     this.#world = world;
-    this.placements = new PlacementChecks(world, truths);
+    this.placements = new PlacementChecks(world, truths, new Catalogues(world));
     this.copies = new CopyChecks(world, truths, this.placements);
     world.metadata.onChange = (change) => {
       this.#changed(change);

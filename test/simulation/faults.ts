@@ -184,19 +184,15 @@ export class Faults {
       },
       'cold storage outage': () => {
         if (!cold.isUp) return false;
-        const over = this.#truths.trouble();
         cold.isUp = false;
         return this.#for(this.#random.scale(1_000, 40_000), () => {
-          over();
           cold.isUp = true;
         });
       },
       'cold storage errors': () => {
-        const over = this.#truths.trouble();
         const share = (): number => this.#random.scale(0.02, 0.5);
         cold.weather = { delayMs: this.#random.scale(5, 2_000), failures: share(), torn: share() };
         return this.#for(this.#random.between(5_000, 40_000), () => {
-          over();
           cold.weather = { failures: 0, torn: 0, delayMs: 5 };
         });
       },
@@ -207,42 +203,36 @@ export class Faults {
     const calm = { delayMs: 1, failures: 0 };
     return {
       'disk errors': ({ disk }) => {
-        const over = this.#truths.trouble();
         disk.weather = { ...disk.weather, failures: this.#random.scale(0.01, 0.4) };
         return this.#for(this.#random.between(2_000, 30_000), () => {
-          over();
           disk.weather = calm;
         });
       },
       'disk slow': ({ disk }) => {
-        const over = this.#truths.trouble();
         disk.weather = { ...disk.weather, delayMs: this.#random.scale(20, 2_000) };
         return this.#for(this.#random.between(2_000, 30_000), () => {
-          over();
           disk.weather = calm;
         });
       },
       'disk full': ({ disk }) => {
-        const over = this.#truths.trouble();
         disk.isFull = true;
         return this.#for(this.#random.between(2_000, 40_000), () => {
-          over();
           disk.isFull = false;
         });
       },
-      'bit flip': ({ name, disk }) => {
-        const copies = [...disk.files].filter(([path]) => path.startsWith(`/${name}/segments/`));
-        const [path, file] = this.#random.pick(copies) ?? [];
+      'bit flip': (node) => {
+        const path = this.#random.pick(copiesOf(node));
+        const file = path === undefined ? undefined : node.disk.files.get(path);
         if (path === undefined || file === undefined) return false;
         file.isDamaged = true;
-        this.#truths.lose(name, path.slice(path.lastIndexOf('/') + 1, -'.sqlite'.length));
+        this.#truths.lose(node.name, segmentOf(path));
         return true;
       },
       'disk replaced': (node) => {
         // Writes that are nowhere else would be lost: nothing in the world could bring them back.
         if (leasesOf(this.#world, node.name) > 0) return false;
         node.kill();
-        for (const id of this.#truths.publishedSince.keys()) this.#truths.lose(node.name, id);
+        for (const path of copiesOf(node)) this.#truths.lose(node.name, segmentOf(path));
         node.disk.wipe();
         return this.#for(this.#shortMs(), () => {
           node.start();
@@ -260,4 +250,12 @@ export class Faults {
       },
     } satisfies Partial<Record<FaultKind, Inject>>;
   }
+}
+
+function copiesOf({ name, disk }: SimNode): string[] {
+  return [...disk.files.keys()].filter((path) => path.startsWith(`/${name}/segments/`));
+}
+
+function segmentOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1, -'.sqlite'.length);
 }

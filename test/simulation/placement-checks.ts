@@ -1,7 +1,9 @@
 import { type PlacementDocument } from '../../src/model/placement-document.ts';
 import { nodesOf, type Placement } from '../../src/model/placement.ts';
+import { parseSegmentId } from '../../src/model/segment-id.ts';
 import { type Slot, SLOT_COUNT } from '../../src/model/slot.ts';
-import { namedBy } from './documents.ts';
+import { type Catalogues } from './catalogues.ts';
+import { leaseOf, namedBy } from './documents.ts';
 import { type Truths } from './truths.ts';
 import { type World } from './world.ts';
 
@@ -12,18 +14,20 @@ interface Placed {
 
 /** A node's silence may have begun so long before anything was wrong with it, ms: beats that were lost or late. */
 const SILENCE_SLACK_MS = 10_000;
-/** Everybody who is to know of a file knows of it after this and some listings. */
-const KNOWN_AFTER_MS = 30_000;
+/** A copy that was destroyed so short a time ago may have been there when its node said that all are. */
+const LOST_MS = 20_000;
 
 /** Looks at each placement as it is written. */
 export class PlacementChecks {
   readonly history: Placed[] = [];
   readonly #world: World;
   readonly #truths: Truths;
+  readonly #catalogues: Catalogues;
 
-  constructor(world: World, truths: Truths) {
+  constructor(world: World, truths: Truths, catalogues: Catalogues) {
     this.#world = world;
     this.#truths = truths;
+    this.#catalogues = catalogues;
   }
 
   changed(next: PlacementDocument, before: PlacementDocument | undefined, by: string): void {
@@ -44,7 +48,7 @@ export class PlacementChecks {
     if (hasMoved && epoch === before.epoch) this.#world.fail(`copies move within epoch ${String(epoch)} (${by})`);
     this.#checkDropped(before.target, target, by);
     this.#checkMoves(before.target, target);
-    if (movedPlaces(before.serving, serving) > 0) this.#checkServing(before.serving, serving);
+    if (movedPlaces(before.serving, serving) > 0) this.#checkServing(next, before.serving, by);
   }
 
   /** ms since a placement last named the node for the segment, as target or as serving; 0 while it does. */
@@ -93,23 +97,27 @@ export class PlacementChecks {
     }
   }
 
-  /** Whoever is said to serve from now on has what it is to serve. */
-  #checkServing(before: Placement, next: Placement): void {
-    for (const [id, since] of this.#truths.publishedSince) {
-      const { copies, tier } = this.#world.rule(id);
-      const knownMs = KNOWN_AFTER_MS + 2 * this.#world.plan.coldScanIntervalMs;
-      if (tier === 'cold' || Math.min(this.#world.now - since, this.#truths.untroubledMs) < knownMs) continue;
+  /** Whoever is said to serve from now on has what the leader knew of when it placed it there. */
+  #checkServing({ term, epoch, serving }: PlacementDocument, before: Placement, by: string): void {
+    const placedAt = this.history.find(({ document }) => document.term === term && document.epoch === epoch)?.at ?? 0;
+    const leader = by.slice(0, by.indexOf('#'));
+    for (const [id, version] of this.#catalogues.knownSince(leader, placedAt)) {
+      const { copies } = this.#world.rule(id);
       const served = new Set(namedBy(before, id, copies));
-      for (const name of namedBy(next, id, copies)) {
-        if (served.has(name) || !this.#world.isWell(name)) continue;
-        const file = this.#world.node(name)?.disk.files.get(this.#truths.copyPath(name, id));
-        if (file?.content === this.#world.cold.files.get(id)?.content) continue;
-        if (this.#truths.lostAt(name, id) > this.#world.now - knownMs) continue;
-        this.#world.fail(
-          `${name} serves ${id} from now on, and has ${file === undefined ? 'no' : 'an old'} copy of it`,
-        );
+      for (const name of namedBy(serving, id, copies)) {
+        const parts = this.#world.node(name)?.context?.parts;
+        // One that is gone holds nothing up, and no more does a file that nobody can fetch.
+        if (served.has(name) || parts === undefined || !this.#world.isWell(name)) continue;
+        if ((parts.copier?.unfetchable ?? 0) > 0 || this.#isShredded(id)) continue;
+        const had = parts.inventory?.record(parseSegmentId(id))?.version ?? 0;
+        if (had >= version || this.#truths.lostAt(name, id) > this.#world.now - LOST_MS) continue;
+        this.#world.fail(`${name} serves ${id} from now on, and has version ${String(had)} of ${String(version)}`);
       }
     }
+  }
+
+  #isShredded(id: string): boolean {
+    return leaseOf(this.#world, id)?.state === 'shredded';
   }
 }
 

@@ -41,7 +41,6 @@ export class SimCold {
   weather: ColdWeather = { delayMs: 5, failures: 0, torn: 0 };
   isUp = true;
   onFetched: (fetched: FetchedFile) => void = () => undefined;
-  onPublished: (id: string, stored: StoredCold) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random) {
     this.#timeline = timeline;
@@ -155,9 +154,7 @@ class SimColdStore implements ColdStore {
     // The upload under a temporary name, then the renaming.
     await this.#call('publish', signal, () => undefined);
     return this.#call('publish', signal, () => {
-      const stored = this.#cold.put(id, content);
-      this.#cold.onPublished(id, stored);
-      return asFile(id, stored);
+      return asFile(id, this.#cold.put(id, content));
     });
   }
 

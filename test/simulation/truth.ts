@@ -14,15 +14,28 @@ interface Write {
 export class SegmentTruth {
   readonly id: string;
   readonly writes = new Map<string, Write>();
-  /** A shred is under way, or may still be: its outcome is not known. */
-  shredsUntil = -Infinity;
-  /** Whether the last thing that was asked for was a shred that succeeded. */
-  isShredded = false;
-  /** Somebody asked to provision it, ever. */
-  wasAsked = false;
+  #shreds = 0;
+  #shredsUntil = -Infinity;
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** Until when a shred may have been carried out, ms of the run; Infinity while one is under way. */
+  get shredsUntil(): number {
+    return this.#shreds > 0 ? Infinity : this.#shredsUntil;
+  }
+
+  shredBegins(): void {
+    this.#shreds += 1;
+    this.#voidAll();
+  }
+
+  /** `until`: later than now when nobody knows whether it was carried out, or will be. */
+  shredEnds(until: number): void {
+    this.#shreds -= 1;
+    this.#shredsUntil = Math.max(this.#shredsUntil, until);
+    this.#voidAll();
   }
 
   ask(token: string, now: number): void {
@@ -37,11 +50,6 @@ export class SegmentTruth {
     if (now < this.shredsUntil) write.isVoid = true;
   }
 
-  voidAll(until: number): void {
-    this.shredsUntil = Math.max(this.shredsUntil, until);
-    for (const write of this.writes.values()) write.isVoid = true;
-  }
-
   /** The writes that an answer must show which was asked for at `askedAt`. */
   mustShow(askedAt: number, staleMs: number): string[] {
     return this.#tokens(({ fate, toldAt, isVoid }) => fate === 'kept' && !isVoid && toldAt + staleMs < askedAt);
@@ -50,6 +58,10 @@ export class SegmentTruth {
   /** The writes that no answer may ever show. */
   mustNotShow(): string[] {
     return this.#tokens(({ fate }) => fate === 'refused');
+  }
+
+  #voidAll(): void {
+    for (const write of this.writes.values()) write.isVoid = true;
   }
 
   #tokens(fits: (write: Write) => boolean): string[] {

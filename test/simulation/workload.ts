@@ -105,8 +105,6 @@ export class Workload {
   }
 
   async #provision(id: string): Promise<void> {
-    this.#truths.of(id).wasAsked = true;
-    this.#truths.of(id).isShredded = false;
     await this.#client.control.provision({ segment: id });
   }
 
@@ -122,16 +120,13 @@ export class Workload {
 
   async #shred(id: string): Promise<void> {
     const truth = this.#truths.of(id);
-    truth.voidAll(Infinity);
+    truth.shredBegins();
+    let afterwardsMs = AFTERWARDS_MS;
     try {
       await this.#client.control.shred({ segment: id, force: this.#random.chance(0.5) });
-      truth.shredsUntil = this.#world.now;
-      truth.isShredded = true;
-    } catch (error) {
-      truth.shredsUntil = this.#world.now + AFTERWARDS_MS;
-      throw error;
+      afterwardsMs = 0;
     } finally {
-      truth.voidAll(truth.shredsUntil === Infinity ? this.#world.now : truth.shredsUntil);
+      truth.shredEnds(this.#world.now + afterwardsMs);
     }
   }
 
@@ -174,13 +169,11 @@ export class Workload {
   readonly #put = (id: string): void => {
     this.#tokens += 1;
     this.#world.cold.put(id, `foreign-${String(this.#tokens)}\n`);
-    this.#truths.publishedSince.set(id, this.#world.now);
     this.#world.journal.say('client', 'puts a file into cold storage', { segment: id, token: this.#tokens });
   };
 
   readonly #vanish = (id: string): void => {
     this.#world.cold.files.delete(id);
-    this.#truths.publishedSince.delete(id);
   };
 
   /** Gives every lease up, so that all that was written is in cold storage, and shreds once more what was shredded by half. */
