@@ -53,7 +53,13 @@ test('kill -9 of everything under load: ready again, with every promoted segment
     await eventually('writes to each', () =>
       segments.every((segment) => (acknowledged.get(segment) ?? 0) > 20 * (round + 1)),
     );
-    await promote(node, 's0');
+    // Under this load the lease may be in the middle of being taken anew: a client tries again.
+    await eventually('s0 promoted', () =>
+      promote(node, 's0').then(
+        () => true,
+        () => false,
+      ),
+    );
     node.kill('SIGKILL');
     await node.ended;
     await writers;
