@@ -25,6 +25,7 @@ import { LeaseStore } from '../shared/lease-store.ts';
 import { HeldLease } from './held-lease.ts';
 import { HotSegment } from './hot-segment.ts';
 import { type Prepared, SegmentOpener } from './segment-opener.ts';
+import { UnopenedGrants } from './unopened-grants.ts';
 
 export type WriteHostMessage =
   | { readonly kind: 'write'; readonly call: WriteCall; readonly reply: Reply<WriteAnswer> }
@@ -75,10 +76,12 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly #tidying = new Set<SegmentId>();
   /** Leases of this node whose segments are not open yet. */
   readonly #unopened = new Set<SegmentId>();
+  readonly #grants: UnopenedGrants;
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
     this.#opener = new SegmentOpener(deps);
+    this.#grants = new UnopenedGrants(deps);
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
@@ -103,6 +106,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
         );
         return;
       case 'lease':
+        this.#grants.seen(message.lease.document);
         this.#seen(message.lease);
         return;
       case 'reclaim':
@@ -261,6 +265,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   #tidy(): void {
     const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
+    for (const id of this.#grants.takeOverdue((granted) => this.#open.has(granted))) this.#unopened.add(id);
     for (const id of this.#unopened) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
       if (hot.broken && hot.open) {

@@ -54,6 +54,35 @@ test('after a restart it opens what it held, from its own file, with a higher ep
   expect(content()).toBe('acknowledged\nmore\n');
 });
 
+test('a lease that was granted and never asked to be opened is opened after a while', async () => {
+  const { cluster, host, hear, write } = writeHost();
+  await cluster.lease(id, { epoch: 4 });
+  hear();
+  await cluster.clock.advance(29_999);
+  host.receive({ kind: 'tick' });
+  await cluster.settle();
+  expect(host.openCount).toBe(0);
+  await cluster.clock.advance(1);
+  host.receive({ kind: 'tick' });
+  await cluster.settle();
+  expect(host.openCount).toBe(1);
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'held', session: 'n1-1', epoch: 5 });
+  await write('a');
+});
+
+test('a lease that was granted and taken back meanwhile is not opened', async () => {
+  const { cluster, host, hear } = writeHost();
+  await cluster.lease(id);
+  hear();
+  await cluster.lease(id, { state: 'released' });
+  hear();
+  await cluster.clock.advance(60_000);
+  host.receive({ kind: 'tick' });
+  await cluster.settle();
+  expect(host.openCount).toBe(0);
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'released', epoch: 1 });
+});
+
 test('a segment whose file with unpromoted writes is gone is not opened after a restart', async () => {
   const { cluster, cold, host, lines } = writeHost();
   cold.put(id, 'older', 70);

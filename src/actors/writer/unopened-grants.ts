@@ -1,0 +1,40 @@
+import { type LeaseDocument } from '../../messages/documents.ts';
+import { isSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { type Clock } from '../../runtime/clock.ts';
+
+export interface UnopenedGrantsDeps {
+  readonly clock: Clock;
+  readonly self: { readonly node: string; readonly session: string };
+}
+
+/** The request to open comes right after the grant. When it has not by then, its sender is gone, and could not take the grant back either. */
+const OVERDUE_MS = 30_000;
+
+/** Leases that were granted to this process, as the watch says, and since when nothing came of them. */
+export class UnopenedGrants {
+  readonly #deps: UnopenedGrantsDeps;
+  readonly #since = new Map<SegmentId, number>();
+
+  constructor(deps: UnopenedGrantsDeps) {
+    this.#deps = deps;
+  }
+
+  seen({ segment, state, node, session }: LeaseDocument): void {
+    if (!isSegmentId(segment)) return;
+    const { clock, self } = this.#deps;
+    if (state !== 'held' || node !== self.node || session !== self.session) this.#since.delete(segment);
+    else if (!this.#since.has(segment)) this.#since.set(segment, clock.monotonic());
+  }
+
+  /** Those that are to be opened now although nobody asked for it; what is open is forgotten. */
+  takeOverdue(isOpen: (segment: SegmentId) => boolean): SegmentId[] {
+    const now = this.#deps.clock.monotonic();
+    const overdue: SegmentId[] = [];
+    for (const [segment, since] of this.#since) {
+      if (!isOpen(segment) && now - since < OVERDUE_MS) continue;
+      this.#since.delete(segment);
+      if (!isOpen(segment)) overdue.push(segment);
+    }
+    return overdue;
+  }
+}
