@@ -1,7 +1,7 @@
 import { type TroughRun } from './trough-process.ts';
 
 /** A figure of `/metrics` without labels, or the sum of it over its labels. */
-export async function figure({ ready }: TroughRun, name: string): Promise<number> {
+async function figure({ ready }: TroughRun, name: string): Promise<number> {
   const answer = await fetch(new URL('metrics', ready.urls.read));
   const lines = (await answer.text())
     .split('\n')
