@@ -155,12 +155,9 @@ async function hashes(root: string): Promise<Record<string, string>> {
     const path = join(entry.parentPath, entry.name);
     const name = relative(root, path);
     if (!entry.isFile() || CHANGES.test(name)) continue;
-    found.push([
-      name,
-      createHash('sha256')
-        .update(await readFile(path))
-        .digest('hex'),
-    ]);
+    // A fetch may finish between the listing and the look.
+    const content = await readFile(path).catch(() => undefined);
+    if (content !== undefined) found.push([name, createHash('sha256').update(content).digest('hex')]);
   }
   return Object.fromEntries(found.sort(([a], [b]) => a.localeCompare(b)));
 }
