@@ -1,3 +1,4 @@
+import { leaseOf } from './documents.ts';
 import { type PlacementChecks } from './placement-checks.ts';
 import { type FetchedFile } from './sim-cold.ts';
 import { type SimFile } from './sim-disk.ts';
@@ -7,6 +8,8 @@ import { type World } from './world.ts';
 
 /** A copy that is not asked for any more stays for 60 s; the looks at the placement are some time apart. */
 const GRACE_MS = 60_000 - 15_000;
+/** A shred takes a while to reach all copies; meanwhile the segment may have been made anew. */
+const SHREDDED_MS = 600_000;
 /** Between the look at the placement and the removal there is some time. */
 const NAMED_MS = 10_000;
 
@@ -15,7 +18,6 @@ export class CopyChecks {
   /** Bytes that copies needed, and bytes that were fetched though they were there. */
   neededBytes = 0;
   wastedBytes = 0;
-  /** Of one kind for each node and segment: so many fetches may be made twice because of a fault. */
   readonly #world: World;
   readonly #truths: Truths;
   readonly #placements: PlacementChecks;
@@ -54,15 +56,16 @@ export class CopyChecks {
     this.#had.delete(keyOf(node.name, id, file.content));
     this.#world.journal.say('disk', 'a copy goes', { node: node.name, segment: id, damaged: file.isDamaged });
     const current = this.#world.cold.files.get(id)?.content;
-    const truth = this.#truths.of(id);
-    if (file.isDamaged || truth.shredsUntil > this.#world.now - 600_000) {
+    if (file.isDamaged || leaseOf(this.#world, id)?.state === 'shredded') {
       this.#truths.lose(node.name, id);
       return;
     }
     if (current !== undefined && file.content !== current) return;
-    if (current === undefined && !this.#isElsewhere(node, id, file.content)) {
+    const wasShredded = this.#truths.of(id).shredsUntil > this.#world.now - SHREDDED_MS;
+    if (current === undefined && !wasShredded && !this.#isElsewhere(node, id, file.content)) {
       this.#world.fail(`${node.name} removed the last good copy of ${id}`);
     }
+    if (current === undefined && wasShredded) return;
     const namedMs = this.#placements.namedFor(node.name, id);
     const sinceMs = this.#placements.sinceNamed(node.name, id);
     if (namedMs > NAMED_MS) {

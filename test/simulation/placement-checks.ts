@@ -14,6 +14,8 @@ interface Placed {
 
 /** A node's silence may have begun so long before anything was wrong with it, ms: beats that were lost or late. */
 const SILENCE_SLACK_MS = 10_000;
+/** A placement that is taken back sooner may be missed by a node that looks at it once in a grace time. */
+const MOMENT_MS = 60_000;
 /** A copy that was destroyed so short a time ago may have been there when its node said that all are. */
 const LOST_MS = 20_000;
 
@@ -51,13 +53,19 @@ export class PlacementChecks {
     if (movedPlaces(before.serving, serving) > 0) this.#checkServing(next, before.serving, by);
   }
 
-  /** ms since a placement last named the node for the segment, as target or as serving; 0 while it does. */
+  /** ms since placements last named the node for the segment, as target or as serving, for more than a moment; 0 while one does. */
   sinceNamed(node: string, id: string): number {
     const { copies } = this.#world.rule(id);
+    let until: number | undefined;
     for (let at = this.history.length - 1; at >= 0; at -= 1) {
       const placed = this.history[at];
-      if (placed === undefined || !names(placed.document, id, copies).has(node)) continue;
-      return this.#world.now - (this.history[at + 1]?.at ?? this.#world.now);
+      if (placed === undefined) break;
+      if (!names(placed.document, id, copies).has(node)) {
+        until = undefined;
+        continue;
+      }
+      until ??= this.history[at + 1]?.at ?? this.#world.now;
+      if (until - placed.at >= MOMENT_MS) return this.#world.now - until;
     }
     return Infinity;
   }

@@ -28,10 +28,11 @@ export async function simulate({ seeds, lines, stopsAtFirst, say }: Simulation):
   totals.say(say, performance.now() - startedAt);
   const [first] = failed;
   if (first === undefined) return true;
+  const end = first.lines.slice(first.lines.length - Math.min(lines, first.lines.length));
   say(
-    `\nThe end of the log of seed ${String(first.seed)} (all of it: npm run simulate -- --seed ${String(first.seed)}):`,
+    `\nThe end of the log of seed ${String(first.seed)}; all of it: npm run simulate -- --seed ${String(first.seed)}`,
   );
-  for (const line of first.lines.slice(-lines)) say(line);
+  for (const line of end) say(line);
   say(
     `\n${String(failed.length)} of ${String(seeds.length)} seeds failed: ${failed.map(({ seed }) => seed).join(', ')}`,
   );
