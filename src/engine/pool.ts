@@ -112,7 +112,8 @@ export class ProcessEngine implements Engine {
     // Repeated when the child dies: another segment's endless write may have been the reason.
     const opening = writer.call('openWriter', { file }, { isRepeatable: true });
     const { handle, sizeBytes } = await withSegment(segment, opening);
-    const session = new ChildWriteSession({ writer, checker: this.#checker, segment, handle, sizeBytes });
+    const checks = { checker: this.#checker, leastCheckMs: this.#leastCheckMs };
+    const session = new ChildWriteSession({ writer, ...checks, segment, handle, sizeBytes });
     if (signal?.aborted !== true) return session;
     await session[Symbol.asyncDispose]();
     throw new TroughError('ENGINE_CANCELLED', 'opening was cancelled', { segment });

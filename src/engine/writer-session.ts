@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { TroughError } from '../errors.ts';
 import { type SnapshotFile, type WriteOutcome, type WriteRequest, type WriteSession } from './engine.ts';
-import { checkDeadlineMs, LEAST_CHECK_MS, whoseCheckEnds } from './file-check.ts';
+import { checkDeadlineMs, whoseCheckEnds } from './file-check.ts';
 import { type WireOutcome, type WireRequest } from './messages.ts';
 import { type ServiceChild } from './service-child.ts';
 import { packParams } from './wire-values.ts';
@@ -16,6 +16,8 @@ export interface WriterSessionDeps {
   readonly segment: string;
   readonly handle: number;
   readonly sizeBytes: number;
+  /** That a check of a snapshot may take whatever its size, milliseconds. */
+  readonly leastCheckMs: number;
 }
 
 /** A segment that is open in a writer child, by its handle there. */
@@ -61,10 +63,10 @@ export class ChildWriteSession implements WriteSession {
 
   async snapshot(to: string, signal?: AbortSignal): Promise<SnapshotFile> {
     this.#check();
-    const { writer, checker, handle, segment } = this.#deps;
+    const { writer, checker, handle, segment, leastCheckMs } = this.#deps;
     try {
       await withSegment(segment, writer.call('copyTo', { handle, to }, { signal, isBackground: true }));
-      const deadlineMs = await checkDeadlineMs(to, LEAST_CHECK_MS);
+      const deadlineMs = await checkDeadlineMs(to, leastCheckMs);
       const { sizeBytes } = await withSegment(
         segment,
         whoseCheckEnds(checker.call('finishSnapshot', { file: to }, { deadlineMs, signal, isRepeatable: true })),
