@@ -2,6 +2,7 @@ import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ChildOptions } from './child-process.ts';
 import { type EngineAnswer, type EngineQuery, type QueryLoad, type QueryRecord } from './engine.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { QueryCall } from './query-call.ts';
 import { type Death, type KillReason, QuerySlot, type SlotCounters, type SlotEvents } from './query-slot.ts';
 import { QuickLane } from './quick-lane.ts';
@@ -216,7 +217,7 @@ export class QueryPool {
     if (unwanted !== undefined) this.#suspects.add(unwanted.query);
     if (culprit !== undefined) {
       this.#suspect(culprit);
-      culprit.fail(outOfMemory(culprit));
+      culprit.fail(outOfMemory({ segment: culprit.query.segment }));
     }
     for (const call of orphans) {
       if (call === culprit) continue;
@@ -245,13 +246,6 @@ export class QueryPool {
     this.#options.onQuery?.(call.record(error));
     if (this.#open.size === 0) this.#whenIdle?.();
   };
-}
-
-function outOfMemory({ query: { segment } }: QueryCall): TroughError {
-  return new TroughError('ENGINE_MEMORY', 'the query used up the memory of its process', {
-    segment,
-    setting: 'engineMemory',
-  });
 }
 
 function poolFull(segment: string, isSuspect: boolean): TroughError {
