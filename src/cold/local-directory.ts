@@ -7,6 +7,7 @@ import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom } from './cold-failure
 import { DirectoryListing } from './directory-listing.ts';
 import { placeDurably, readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
 import { LocalTree } from './local-tree.ts';
+import { Places } from './places.ts';
 import { StraySearch } from './stray-search.ts';
 import { TemporaryFiles } from './temporary-files.ts';
 import { coldPath } from '../model/cold-path.ts';
@@ -25,7 +26,7 @@ export class LocalDirectory implements ColdStore {
   readonly #root: string;
   readonly #temporary: TemporaryFiles;
   readonly #listing: DirectoryListing;
-  readonly #search: StraySearch;
+  readonly #places: Places;
 
   constructor(options: LocalDirectoryOptions) {
     const now = options.now ?? Date.now;
@@ -34,7 +35,7 @@ export class LocalDirectory implements ColdStore {
     this.#temporary = new TemporaryFiles(this.#root, now);
     const tree = new LocalTree(this.#root, now);
     this.#listing = new DirectoryListing(tree);
-    this.#search = new StraySearch(tree);
+    this.#places = new Places(this.#listing, new StraySearch(tree));
   }
 
   /** How many directories the listings have read so far: an unchanged one is not read again. */
@@ -151,17 +152,9 @@ export class LocalDirectory implements ColdStore {
     return file;
   }
 
-  /** At its canonical path; else where a listing, or without one a look through the tree, has found it. */
   async #locate(id: SegmentId, signal?: AbortSignal): Promise<ColdFile | undefined> {
     signal?.throwIfAborted();
-    const canonical = await this.#statOne(id, coldPath(id));
-    if (canonical !== undefined) return canonical;
-    const strays = this.#listing.strays ?? (await this.#search.strays());
-    for (const path of strays.all(id)) {
-      const stray = await this.#statOne(id, path);
-      if (stray !== undefined) return stray;
-    }
-    return undefined;
+    return this.#places.first(id, (relative) => this.#statOne(id, relative));
   }
 
   async #statOne(id: SegmentId, relative: string): Promise<ColdFile | undefined> {

@@ -7,6 +7,7 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { coldFailure, isOutOfRoom } from '../cold-failure.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from '../cold-store.ts';
 import { DirectoryListing } from '../directory-listing.ts';
+import { Places } from '../places.ts';
 import { StraySearch } from '../stray-search.ts';
 import { Fetcher, type Located } from './fetcher.ts';
 import { HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
@@ -28,7 +29,7 @@ export class WebHdfs implements ColdStore, Disposable {
   readonly #temporary: TemporaryNames;
   readonly #tree: HdfsTree;
   readonly #listing: DirectoryListing;
-  readonly #search: StraySearch;
+  readonly #places: Places;
   readonly #publisher: Publisher;
   readonly #fetcher: Fetcher;
   readonly #retry: RetryDeps;
@@ -55,7 +56,7 @@ export class WebHdfs implements ColdStore, Disposable {
     this.#temporary = new TemporaryNames({ files, clock, root: this.#root, nowMs, log });
     this.#tree = new HdfsTree(files, this.#root, nowMs);
     this.#listing = new DirectoryListing(this.#tree);
-    this.#search = new StraySearch(this.#tree);
+    this.#places = new Places(this.#listing, new StraySearch(this.#tree));
     const { replicas = 1 } = options;
     this.#publisher = new Publisher({ ...this.#retry, files, temporary: this.#temporary, replicas });
     this.#fetcher = new Fetcher({ ...this.#retry, files });
@@ -160,16 +161,8 @@ export class WebHdfs implements ColdStore, Disposable {
     return found;
   }
 
-  /** At its canonical path; else where a listing, or without one a look through the tree, has found it. */
-  async #locate(id: SegmentId, signal?: AbortSignal): Promise<Located | undefined> {
-    const canonical = await this.#statusOf(coldPath(id), signal);
-    if (canonical !== undefined) return canonical;
-    const strays = this.#listing.strays ?? (await this.#search.strays());
-    for (const path of strays.all(id)) {
-      const stray = await this.#statusOf(path, signal);
-      if (stray !== undefined) return stray;
-    }
-    return undefined;
+  #locate(id: SegmentId, signal?: AbortSignal): Promise<Located | undefined> {
+    return this.#places.first(id, (relative) => this.#statusOf(relative, signal));
   }
 
   async #statusOf(relative: string, signal?: AbortSignal): Promise<Located | undefined> {

@@ -1,0 +1,30 @@
+import { coldPath } from '../model/cold-path.ts';
+import { type SegmentId } from '../model/segment-id.ts';
+import { type DirectoryListing } from './directory-listing.ts';
+import { type StraySearch } from './stray-search.ts';
+
+/** Where the file of a segment may lie: at its canonical path; else where a listing, or without one a look through the tree, has found it. */
+export class Places {
+  readonly #listing: DirectoryListing;
+  readonly #search: StraySearch;
+
+  constructor(listing: DirectoryListing, search: StraySearch) {
+    this.#listing = listing;
+    this.#search = search;
+  }
+
+  /** What `look` finds first; the paths that it is given are relative to the root. */
+  async first<Found>(
+    id: SegmentId,
+    look: (relative: string) => Promise<Found | undefined>,
+  ): Promise<Found | undefined> {
+    const canonical = await look(coldPath(id));
+    if (canonical !== undefined) return canonical;
+    const strays = this.#listing.strays ?? (await this.#search.strays());
+    for (const path of strays.all(id)) {
+      const stray = await look(path);
+      if (stray !== undefined) return stray;
+    }
+    return undefined;
+  }
+}
