@@ -1,6 +1,7 @@
 import { TroughError } from '../errors.ts';
 import { NOTHING } from './answer-protocol.ts';
 import { type BusHeaders, type BusStatus } from './bus.ts';
+import { matchesSubject } from './subject-match.ts';
 import { type Listening, type Wire, type WireMessage } from './wire.ts';
 
 /** Decides when a message is delivered: at once, by running `deliver` later, or never. */
@@ -56,7 +57,9 @@ export class MemoryHub {
 
   #deliver(message: WireMessage): void {
     const tokens = message.subject.split('.');
-    const all = [...this.#listeners].filter((one) => one.wire.status === 'connected' && matches(one.tokens, tokens));
+    const all = [...this.#listeners].filter(
+      (one) => one.wire.status === 'connected' && matchesSubject(one.tokens, tokens),
+    );
     const groups = Map.groupBy(all, ({ group }) => group);
     for (const [group, members] of groups) {
       for (const { hear } of group === undefined ? members : this.#choose(group, members)) hear(message);
@@ -137,12 +140,4 @@ export class MemoryWire implements Wire {
 
 function queue(_message: WireMessage, deliver: () => void): void {
   queueMicrotask(deliver);
-}
-
-function matches(pattern: readonly string[], tokens: readonly string[]): boolean {
-  for (const [at, want] of pattern.entries()) {
-    if (want === '>') return tokens.length > at;
-    if (at >= tokens.length || (want !== '*' && want !== tokens[at])) return false;
-  }
-  return pattern.length === tokens.length;
 }

@@ -1,5 +1,6 @@
 import { type BusHeaders, type BusStatus } from '../../src/bus/bus.ts';
 import { type Listening, type Wire, type WireMessage } from '../../src/bus/wire.ts';
+import { matchesSubject } from '../../src/bus/subject-match.ts';
 import { TroughError } from '../../src/errors.ts';
 import { type Random } from './random.ts';
 import { type SimProcess } from './sim-process.ts';
@@ -148,7 +149,7 @@ export class SimNetwork {
   #chosen(subject: string): Listener[] {
     const all = [...(this.#exact.get(subject) ?? [])];
     const tokens = subject.split('.');
-    for (const listener of this.#wild) if (matches(listener.tokens, tokens)) all.push(listener);
+    for (const listener of this.#wild) if (matchesSubject(listener.tokens, tokens)) all.push(listener);
     const alone = all.filter(({ group }) => group === undefined);
     const groups = new Map<string, Listener[]>();
     for (const listener of all) {
@@ -266,12 +267,4 @@ export class SimWire implements Wire {
     if (this.#status === 'connected') return Promise.resolve();
     return Promise.reject(new TroughError('BUS_UNREACHABLE', 'the connection dropped before everything was sent'));
   }
-}
-
-function matches(pattern: readonly string[], tokens: readonly string[]): boolean {
-  for (const [at, want] of pattern.entries()) {
-    if (want === '>') return tokens.length > at;
-    if (at >= tokens.length || (want !== '*' && want !== tokens[at])) return false;
-  }
-  return pattern.length === tokens.length;
 }
