@@ -90,15 +90,24 @@ function isInstalled() {
 async function npmInstall() {
   const npm = process.env.npm_execpath;
   const [file, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const { code } = await runQuietly(file, [...args, 'ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  const command = [...args, 'ci', '--no-fund', '--no-audit', '--loglevel=error'];
+  const { code } = await runQuietly(file, command, 2, headersAtHand());
   if (code !== 0)
     throw new SetUpError('npm ci failed: see its messages above; with the network back, run the same command again');
 }
 
+/** The Node that is installed with the dependencies has the headers to compile them with: node-gyp must not go and download others. */
+function headersAtHand() {
+  const path = `node_modules/node-${process.platform}-${process.arch}`;
+  const isLocked = path in readJson(at('package-lock.json')).packages;
+  return isLocked && process.env.npm_config_nodedir === undefined ? { npm_config_nodedir: at(path) } : {};
+}
+
 /** Runs a set-up step; what it prints goes to stderr, as stdout belongs to the program that comes after, or is returned with `pipe`. */
-function runQuietly(file, args, stdout = 2) {
+function runQuietly(file, args, stdout = 2, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd: fileURLToPath(root), stdio: ['ignore', stdout, 2] });
+    const stdio = ['ignore', stdout, 2];
+    const child = spawn(file, args, { cwd: fileURLToPath(root), stdio, env: { ...process.env, ...env } });
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => (text += chunk));
     child.once('error', (error) => reject(new SetUpError(`${file} cannot be run: ${error.message}`)));
