@@ -39,6 +39,11 @@ export class AnswerBudget {
     return true;
   }
 
+  /** Rows that the answer may have at most. */
+  get mostRows(): number {
+    return this.#mostRows;
+  }
+
   /** More than all that is wanted. */
   isOver(rows: number, bytes: number): boolean {
     return rows > this.#mostRows || bytes > this.#mostBytes;

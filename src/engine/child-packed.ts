@@ -30,6 +30,9 @@ export class PackedQuery {
   readonly #db: Sqlite;
   readonly #scan: Scan;
   readonly #pageCount: SqliteStatement;
+  readonly #schemaVersion: SqliteStatement;
+  /** What was found out about the table was true of this schema. */
+  readonly #madeFor: unknown;
   readonly #mostPages: number;
   #statement: SqliteStatement;
   #isOpen = true;
@@ -38,6 +41,8 @@ export class PackedQuery {
     this.#db = db;
     this.#scan = scan;
     this.#pageCount = db.prepare<unknown[], never>('pragma page_count').raw();
+    this.#schemaVersion = db.prepare<unknown[], never>('pragma schema_version').raw();
+    this.#madeFor = this.#schemaVersion.get()?.[0];
     const pageBytes: SqliteStatement = db.prepare<unknown[], never>('pragma page_size').raw();
     this.#mostPages = LARGEST_FILE_BYTES / Number(pageBytes.get()?.[0]);
     this.#statement = db.prepare<unknown[], never>(packedSql(scan, SUMS)).raw();
@@ -66,6 +71,11 @@ export class PackedQuery {
       // What SQLite has against it, it says of the query itself.
       return undefined;
     }
+  }
+
+  /** The schema is another one now: what was a plain column may be a generated one, or the table a view. */
+  get isOutdated(): boolean {
+    return this.#schemaVersion.get()?.[0] !== this.#madeFor;
   }
 
   /** Undefined when the answer is too long, or holds what SQLite would write otherwise than we: it is not tried again then. */

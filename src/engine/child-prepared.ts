@@ -13,6 +13,8 @@ export class PreparedQuery {
   readonly parsed: SqlStatement;
   /** Its last answer was long enough for being packed: the next one may be at once. */
   isOftenLong = false;
+  /** With room for so many rows, or fewer, all of them put together were too many the last time. */
+  tooLongForRows = 0;
   /** It had its first chunk at once the last time. */
   isQuick = false;
   columns: readonly string[] = [];
@@ -55,7 +57,10 @@ export class PreparedQuery {
   /** The way to have all rows as one text, where there is one. */
   packed(format: RowFormat, bigints: Bigints): PackedQuery | undefined {
     const key = format + bigints;
-    if (this.#packed.has(key)) return this.#packed.get(key);
+    if (this.#packed.has(key)) {
+      const kept = this.#packed.get(key);
+      if (kept?.isOutdated !== true) return kept;
+    }
     const packed = PackedQuery.of(this.#db, this.parsed, this.statement, format, bigints);
     this.#packed.set(key, packed);
     return packed;

@@ -127,11 +127,17 @@ export class RunningQuery {
 
   /** The whole answer, made anew by SQLite; undefined when that cannot be. */
   #pack(): Buffer | undefined {
+    const { mostRows } = this.#budget;
+    const prepared = this.#prepared;
+    if (mostRows <= PACK_FROM_ROWS || mostRows <= prepared.tooLongForRows) return undefined;
     if (!this.#budget.holdsAnyValueOf(LONGEST_PACKED_BYTES)) return undefined;
     const { format, bigints } = this.#message;
-    const packed = this.#prepared.packed(format, bigints)?.run(this.#values);
-    this.#prepared.isOftenLong = packed !== undefined && packed.rows > PACK_FROM_ROWS;
-    if (packed === undefined || this.#budget.isOver(packed.rows, packed.bytes.length)) return undefined;
+    const packed = prepared.packed(format, bigints)?.run(this.#values);
+    prepared.isOftenLong = packed !== undefined && packed.rows > PACK_FROM_ROWS;
+    if (packed === undefined) return undefined;
+    const isOver = this.#budget.isOver(packed.rows, packed.bytes.length);
+    prepared.tooLongForRows = isOver ? mostRows : 0;
+    if (isOver) return undefined;
     this.isPacked = true;
     this.rows = packed.rows;
     this.#ahead = { done: true, value: undefined };

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { join } from 'node:path';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { Connections } from '../../../src/engine/child-connections.ts';
 import { openDatabase } from '../../../src/engine/child-database.ts';
 import { PackedQuery } from '../../../src/engine/child-packed.ts';
@@ -69,6 +69,54 @@ describe('a plain scan', () => {
     const rows = db.value.prepare('select small from t where small >= 0 order by small desc, id limit 100').all();
     expect(text).toBe(rows.map((row) => `{"id":${String((row as { small: number }).small)}}\n`).join(''));
     expect(isPacked).toBe(true);
+  });
+
+  it('is not put together for somebody who wants only a few of its rows, nor again and again for one who wants a part', async () => {
+    await using dir = await tempDir();
+    const file = join(dir.path, 'some.sqlite');
+    using db = disposable(new Database(file));
+    numbers(db.value, 500);
+    const run = vi.spyOn(PackedQuery.prototype, 'run');
+    const connections = new Connections(1);
+    const ask = (maxRows: number | undefined): { rows: number; truncated: boolean; runs: number } => {
+      run.mockClear();
+      const message = { file, version: '1', live: false, sql: 'select id from t', format: 'rows', maxRows } as const;
+      const query = new RunningQuery({ ...message, bigints: 'digits' }, connections);
+      const { isLast } = query.next();
+      expect(isLast).toBe(true);
+      return { rows: query.rows, truncated: query.truncated, runs: run.mock.calls.length };
+    };
+    expect(ask(10)).toEqual({ rows: 10, truncated: true, runs: 0 });
+    expect(ask(100)).toEqual({ rows: 100, truncated: true, runs: 1 });
+    expect(ask(100)).toEqual({ rows: 100, truncated: true, runs: 0 });
+    expect(ask(50)).toEqual({ rows: 50, truncated: true, runs: 0 });
+    expect(ask(undefined)).toEqual({ rows: 500, truncated: false, runs: 1 });
+    expect(ask(5)).toEqual({ rows: 5, truncated: true, runs: 0 });
+    expect(ask(500)).toEqual({ rows: 500, truncated: false, runs: 1 });
+    run.mockRestore();
+    connections.forget(file);
+  });
+
+  it('of a table that is made anew with a generated column of the same name is read row by row', async () => {
+    await using dir = await tempDir();
+    const file = join(dir.path, 'some.sqlite');
+    using db = disposable(new Database(file));
+    db.value.pragma('journal_mode = wal');
+    const rows = `with recursive c(x) as (select 1 union all select x + 1 from c where x < 50)`;
+    db.value.exec(`create table t (id integer, text text); insert into t ${rows} select x, '[' || x || ']' from c`);
+    const connections = new Connections(1);
+    const message = { file, version: 'live-1', live: true, sql: 'select id, text from t' } as const;
+    const ask = (): { text: string; isPacked: boolean } => {
+      const query = new RunningQuery({ ...message, format: 'rows', bigints: 'digits' }, connections);
+      return { text: query.next().bytes.toString('utf8').slice(0, 9), isPacked: query.isPacked };
+    };
+    expect(ask()).toEqual({ text: '[1,"[1]"]', isPacked: true });
+    expect(ask()).toEqual({ text: '[1,"[1]"]', isPacked: true });
+    db.value.exec(`begin; drop table t;
+      create table t (id integer, text text generated always as (json_array(id)) virtual);
+      insert into t (id) ${rows} select x from c; commit`);
+    expect(ask()).toEqual({ text: '[1,"[1]"]', isPacked: false });
+    connections.forget(file);
   });
 
   it('of more rows than fit one text is read row by row', async () => {
