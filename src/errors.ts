@@ -46,6 +46,14 @@ export const ERRORS = {
   METADATA_CONFLICT: 'conflict',
   METADATA_UNREACHABLE: 'busy',
   METADATA_BROKEN: 'broken',
+  // journal
+  JOURNAL_FENCED: 'conflict',
+  JOURNAL_FULL: 'busy',
+  JOURNAL_BUSY: 'busy',
+  JOURNAL_TOO_LARGE: 'large',
+  JOURNAL_UNKNOWN: 'unknown',
+  JOURNAL_UNREACHABLE: 'busy',
+  JOURNAL_LOST: 'broken',
   // cold storage
   COLD_MISSING: 'missing',
   COLD_COPY_TORN: 'broken',
