@@ -7,6 +7,13 @@ const BESIDE = ['-wal', '-shm', '-journal'];
 
 /** The file system of this machine. */
 export class LocalDisk implements Disk {
+  readonly #onGone: (file: string) => void;
+
+  /** `onGone`: told of each database that was removed or replaced, once it has happened. Whoever has it open keeps its room on the disk. Must not throw. */
+  constructor(onGone: (file: string) => void = () => undefined) {
+    this.#onGone = onGone;
+  }
+
   exists(file: string): Promise<boolean> {
     return access(file).then(
       () => true,
@@ -16,7 +23,9 @@ export class LocalDisk implements Disk {
 
   removeDatabase(file: string): Promise<void> {
     return orFail(file, async () => {
+      const wasThere = await this.exists(file);
       for (const suffix of ['', ...BESIDE]) await rm(file + suffix, { force: true });
+      if (wasThere) this.#onGone(file);
     });
   }
 
@@ -28,7 +37,9 @@ export class LocalDisk implements Disk {
         await rm(to + suffix, { force: true });
         if (await this.exists(from + suffix)) await rename(from + suffix, to + suffix);
       }
+      const replaces = await this.exists(to);
       await rename(from, to);
+      if (replaces) this.#onGone(to);
       await syncDirectory(dirname(to));
     });
   }

@@ -12,7 +12,7 @@ const BATCH_MS = 0.5;
 
 interface Waiting {
   readonly call: number;
-  readonly type: typeof FRAME.query | typeof FRAME.service;
+  readonly type: typeof FRAME.query | typeof FRAME.service | typeof FRAME.forget;
   readonly payload: Buffer;
 }
 
@@ -60,7 +60,7 @@ export class ChildServer {
   }
 
   receive(type: number, call: number, payload: Buffer): void {
-    if (type === FRAME.query || type === FRAME.service) {
+    if (type === FRAME.query || type === FRAME.service || type === FRAME.forget) {
       this.#waiting.push({ type, call, payload });
     } else if (type === FRAME.cancel) {
       this.#cancel(call);
@@ -110,8 +110,10 @@ export class ChildServer {
 
   #run({ type, call, payload }: Waiting): void {
     try {
-      if (type === FRAME.query) this.#startQuery(call, JSON.parse(payload.toString('utf8')) as QueryMessage);
-      else this.#serve(call, JSON.parse(payload.toString('utf8')) as ServiceMessage);
+      const text = payload.toString('utf8');
+      if (type === FRAME.query) this.#startQuery(call, JSON.parse(text) as QueryMessage);
+      else if (type === FRAME.service) this.#serve(call, JSON.parse(text) as ServiceMessage);
+      else this.#connections.forget(text);
     } catch (error) {
       this.#fail(call, error);
     }

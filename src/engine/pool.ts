@@ -158,6 +158,11 @@ export class ProcessEngine implements Engine {
     return this.#queries.load(segment);
   }
 
+  /** The file was removed or replaced: no process is to keep it open, beyond the queries that run on it. One that is there is opened again. */
+  forget(file: string): void {
+    this.#queries.forget(file);
+  }
+
   /** Process ids of the children that run now: for tests, and for limits that are set from outside. */
   childPids(): readonly number[] {
     return [...this.#queries.slots, ...this.#services()].map(({ pid }) => pid).filter((pid) => pid !== undefined);

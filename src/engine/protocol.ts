@@ -12,6 +12,8 @@ export const FRAME = {
   cancel: 3,
   /** Payload: u32, how many more chunks the child may send; a large one counts as many. */
   credit: 4,
+  /** Payload: the path of a file that is not to be kept open, behind what was sent before. Not answered; its call id is 0. */
+  forget: 5,
   // from the child
   ready: 10,
   /** A whole answer: u32 open connections, u32 microseconds to open and prepare, u32 rows, u8 truncated, u32 length of columns, columns as JSON, body. */

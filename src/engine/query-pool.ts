@@ -115,6 +115,11 @@ export class QueryPool {
     return load;
   }
 
+  /** Behind what the children have before them now. */
+  forget(file: string): void {
+    for (const slot of this.slots) slot.forget(file);
+  }
+
   /** Resolves when no query is open, or after `graceMs`. */
   async settle(graceMs: number): Promise<void> {
     if (this.#open.size === 0) return;

@@ -186,6 +186,11 @@ export class QuerySlot {
     this.#child?.send(FRAME.credit, sent.id, payload);
   }
 
+  /** The child closes the file when it comes to that, and nobody runs on it. */
+  forget(file: string): void {
+    this.#child?.send(FRAME.forget, 0, file);
+  }
+
   /** Nobody waits for it any more: the child is told, and killed when it does not hear. */
   giveUp(call: QueryCall, reason: 'deadline' | 'cancelled'): void {
     const sent = this.#sent.byId(call.sentId);

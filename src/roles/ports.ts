@@ -85,7 +85,10 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     onQuery: queries.add,
   });
   supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
-  return { bus, store, cold, engine, disk: new LocalDisk(), natsUrl: servers.join(',') };
+  const disk = new LocalDisk((file) => {
+    engine.forget(file);
+  });
+  return { bus, store, cold, engine, disk, natsUrl: servers.join(',') };
 }
 
 async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore> {

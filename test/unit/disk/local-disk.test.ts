@@ -34,6 +34,22 @@ test('a moved database brings its own log along and keeps nothing of the one tha
   expect(await readdir(dir.path)).toEqual(['deep']);
 });
 
+test('it tells of each database that was there and is gone, or is another one now', async () => {
+  await using dir = await tempDir();
+  const gone: string[] = [];
+  const telling = new LocalDisk((file) => gone.push(file));
+  const [first, second] = [join(dir.path, 'a.sqlite'), join(dir.path, 'b.sqlite')];
+  await telling.removeDatabase(first);
+  await writeFile(first, 'a');
+  await telling.moveDatabase(first, second);
+  expect(gone).toEqual([]);
+  await writeFile(first, 'b');
+  await telling.moveDatabase(first, second);
+  expect(gone).toEqual([second]);
+  await telling.removeDatabase(second);
+  expect(gone).toEqual([second, second]);
+});
+
 test('a move to a new place makes its directories', async () => {
   await using dir = await tempDir();
   const from = join(dir.path, 'from.sqlite');

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { tempDir } from '../../support/temp-dir.ts';
-import { bodyOf, numbers, streamOf, testEngine } from './engine-fixture.ts';
+import { bodyOf, numbers, openFilesOf, streamOf, testEngine } from './engine-fixture.ts';
 
 const MIB = 2 ** 20;
 /** For a machine that is busy with other things. */
@@ -129,7 +129,7 @@ onLinux('temporary files lie in the directory for them, which is emptied at star
   expect(existsSync(join(scratch, 'left-over'))).toBe(false);
   at.make('s', '');
   const sorted = await at.query({ sql: `select t from (${numbers(100_000, 500)}) order by t desc`, format: 'ndjson' });
-  const open = at.engine.childPids().flatMap(openFiles);
+  const open = at.engine.childPids().flatMap(openFilesOf);
   expect(open.filter((path) => path.startsWith(scratch)).length).toBeGreaterThan(0);
   expect(readdirSync(scratch)).toEqual([]);
   await streamOf(sorted)[Symbol.asyncIterator]().return?.();
@@ -183,15 +183,3 @@ test('an answer over the limits ends early where it can say so, and is an error 
     expect(part.summary()).toEqual({ rows: 10, truncated: true });
   }
 });
-
-function openFiles(pid: number): string[] {
-  const directory = `/proc/${String(pid)}/fd`;
-  return readdirSync(directory).map((fd) => {
-    try {
-      return readlinkSync(join(directory, fd));
-    } catch {
-      // Closed by now.
-      return '';
-    }
-  });
-}

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type EngineAnswer, type EngineQuery } from '../../../src/engine/engine.ts';
@@ -79,4 +79,17 @@ export function processorTicks(pid: number): number {
 export function streamOf({ body }: EngineAnswer): AsyncIterable<Uint8Array> {
   if (body instanceof Uint8Array) throw new Error('the answer was whole');
   return body;
+}
+
+/** What a process has open, as /proc shows it: the path, with ` (deleted)` behind it for what has none any more. */
+export function openFilesOf(pid: number): string[] {
+  const directory = `/proc/${String(pid)}/fd`;
+  return readdirSync(directory).map((fd) => {
+    try {
+      return readlinkSync(join(directory, fd));
+    } catch {
+      // Closed by now.
+      return '';
+    }
+  });
 }
