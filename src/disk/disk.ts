@@ -3,9 +3,20 @@ export interface DiskSpace {
   readonly freeBytes: number;
 }
 
+export interface FileDigest {
+  readonly sizeBytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
 /**
  * What actors do with database files beside reading and writing SQL. A database is its file and what SQLite keeps beside it
- * (`-wal`, `-shm`, `-journal`). Errors: DISK_FULL, DATA_DIRECTORY_UNUSABLE.
+ * (`-wal`, `-shm`, `-journal`). Errors: DISK_FULL, DATA_DIRECTORY_UNUSABLE, and what is named with a call.
  */
 export interface Disk {
   exists(file: string): Promise<boolean>;
@@ -17,4 +28,17 @@ export interface Disk {
   /** Makes the directory, or takes everything out of it. */
   emptyDirectory(directory: string): Promise<void>;
   space(directory: string): Promise<DiskSpace>;
+  /** In no order; empty when there is no such directory. */
+  list(directory: string): Promise<readonly DirectoryEntry[]>;
+  /** Bytes; undefined when there is no such file. */
+  size(file: string): Promise<number | undefined>;
+  /**
+   * What the file holds, read at low priority and at most so fast that nobody else notices. SEGMENT_UNKNOWN when it is not there, SEGMENT_DAMAGED
+   * when the disk cannot give it back.
+   */
+  digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest>;
+  /** The content in pieces. SEGMENT_UNKNOWN when it is not there. */
+  read(file: string): AsyncIterable<Uint8Array>;
+  /** A new file, synced; there is none when the pieces end with an error. It must not exist before. */
+  write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest>;
 }

@@ -1,12 +1,17 @@
-import { access, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
-import { type Disk, type DiskSpace } from './disk.ts';
+import { DigestThread } from './digest-thread.ts';
+import { type DirectoryEntry, type Disk, type DiskSpace, type FileDigest } from './disk.ts';
 
+const PIECE_BYTES = 256 * 1024;
 const BESIDE = ['-wal', '-shm', '-journal'];
 
 /** The file system of this machine. */
 export class LocalDisk implements Disk {
+  readonly #digests = new DigestThread();
   readonly #onGone: (file: string) => void;
 
   /** `onGone`: told of each database that was removed or replaced, once it has happened. Whoever has it open keeps its room on the disk. Must not throw. */
@@ -63,6 +68,52 @@ export class LocalDisk implements Disk {
       return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
     });
   }
+
+  list(directory: string): Promise<readonly DirectoryEntry[]> {
+    return orFail(directory, async () => {
+      const entries = await orNone(readdir(directory, { withFileTypes: true }));
+      return (entries ?? []).map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }));
+    });
+  }
+
+  size(file: string): Promise<number | undefined> {
+    return orFail(file, async () => (await orNone(stat(file)))?.size);
+  }
+
+  digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest> {
+    return orUnreadable(file, () => this.#digests.digest(file, bytesPerSecond, signal));
+  }
+
+  async *read(file: string): AsyncIterable<Uint8Array> {
+    try {
+      yield* createReadStream(file, { highWaterMark: PIECE_BYTES }) as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw unreadable(file, error);
+    }
+  }
+
+  write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest> {
+    return orFail(file, async () => {
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(file, 'wx');
+      try {
+        const hash = createHash('sha256');
+        let sizeBytes = 0;
+        for await (const piece of pieces) {
+          hash.update(piece);
+          await handle.writeFile(piece);
+          sizeBytes += piece.length;
+        }
+        await handle.sync();
+        return { sizeBytes, sha256: hash.digest('hex') };
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
 }
 
 async function syncDirectory(directory: string): Promise<void> {
@@ -74,10 +125,38 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+async function orNone<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+}
+
+async function orUnreadable<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+/** A sector that cannot be read is damage like any other. */
+function unreadable(file: string, error: unknown): TroughError {
+  if (error instanceof TroughError) return error;
+  const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+  const code =
+    reason === 'ENOENT' ? 'SEGMENT_UNKNOWN' : reason === 'EIO' ? 'SEGMENT_DAMAGED' : 'DATA_DIRECTORY_UNUSABLE';
+  return new TroughError(code, `'${file}' cannot be read: ${reason}`, { file }, error);
+}
+
 async function orFail<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    // What the pieces of a new file ended with is no failure of this disk.
+    if (error instanceof TroughError) throw error;
     const reason = (error as NodeJS.ErrnoException).code;
     const code = reason === 'ENOSPC' || reason === 'EDQUOT' ? 'DISK_FULL' : 'DATA_DIRECTORY_UNUSABLE';
     throw new TroughError(code, `'${file}' cannot be changed: ${reason ?? String(error)}`, { file }, error);

@@ -1,13 +1,21 @@
-import { type Disk, type DiskSpace } from '../../src/disk/disk.ts';
+import { type DirectoryEntry, type Disk, type DiskSpace, type FileDigest } from '../../src/disk/disk.ts';
 import { TroughError } from '../../src/errors.ts';
+import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { type Random } from './random.ts';
 import { type SimProcess } from './sim-process.ts';
 
 export interface SimFile {
   readonly content: string;
-  /** Bits have turned over: SQLite notices when it reads it. */
+  /** Bits have turned over: whoever reads the file gets other bytes, and SQLite notices. */
   isDamaged: boolean;
+  /** Or it does not: they are in the values. */
+  isSilent?: boolean;
+}
+
+/** What the disk gives of a file. */
+export function bytesOf({ content, isDamaged }: SimFile): string {
+  return isDamaged ? `${content}?` : content;
 }
 
 export interface OpenDatabase {
@@ -151,7 +159,54 @@ class SimDisk implements Disk {
     }));
   }
 
+  list(directory: string): Promise<readonly DirectoryEntry[]> {
+    return this.#do('list', () => {
+      const entries = new Map<string, DirectoryEntry>();
+      for (const path of this.#machine.files.keys()) {
+        if (!path.startsWith(`${directory}/`)) continue;
+        const [name = '', ...rest] = path.slice(directory.length + 1).split('/');
+        entries.set(name, { name, isDirectory: rest.length > 0 });
+      }
+      return [...entries.values()];
+    });
+  }
+
+  size(file: string): Promise<number | undefined> {
+    return this.#do('look at a size', () => this.#machine.files.get(file)?.content.length);
+  }
+
+  async digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest> {
+    const sizeBytes = (await this.size(file)) ?? 0;
+    await this.#process.call((sizeBytes / bytesPerSecond) * 1_000, () => undefined);
+    signal?.throwIfAborted();
+    return this.#do('hash', () => digestOf(bytesOf(this.#must(file))));
+  }
+
+  async *read(file: string): AsyncIterable<Uint8Array> {
+    yield await this.#do('read', () => Buffer.from(bytesOf(this.#must(file))));
+  }
+
+  async write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest> {
+    const parts: Uint8Array[] = [];
+    for await (const piece of pieces) parts.push(piece);
+    const content = Buffer.concat(parts).toString('utf8');
+    return this.#do('write', () => {
+      this.#machine.write(file, content);
+      return digestOf(content);
+    });
+  }
+
+  #must(file: string): SimFile {
+    const there = this.#machine.files.get(file);
+    if (there === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no file ${file}`);
+    return there;
+  }
+
   #do<T>(what: string, effect: () => T): Promise<T> {
     return this.#machine.operate(this.#process, what, effect);
   }
+}
+
+function digestOf(content: string): FileDigest {
+  return { sizeBytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
 }
