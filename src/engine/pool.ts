@@ -40,7 +40,9 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly slowIdleMs?: number;
   /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
   readonly mostQueued?: number;
-  /** Of those, queries that have shown to run long. Default 64. */
+  /** What those hold together before ENGINE_POOL_FULL, and half of it of one segment before SEGMENT_QUEUE_FULL: SQL and values, about in bytes. Default 128 MiB. */
+  readonly mostQueuedBytes?: number;
+  /** Of those, queries that have shown to run long. Of one segment, half of it. Default 64. */
   readonly mostSlowQueued?: number;
   /** Queries of one segment that wait before SEGMENT_QUEUE_FULL. Default 1,000. */
   readonly mostQueuedOfSegment?: number;
@@ -86,6 +88,7 @@ export class ProcessEngine implements Engine {
       children,
       startChildren: options.startChildren ?? children,
       mostQueued: options.mostQueued ?? 10_000,
+      mostQueuedBytes: options.mostQueuedBytes ?? 128 * 2 ** 20,
       log,
       onQuery: options.onQuery,
     });

@@ -1,6 +1,13 @@
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { AnswerBody } from './answer-body.ts';
-import { type EngineAnswer, type EngineQuery, type QueryRecord, type QuerySummary } from './engine.ts';
+import {
+  type EngineAnswer,
+  type EngineQuery,
+  type QueryRecord,
+  type QuerySummary,
+  type SqlParams,
+  type SqlValue,
+} from './engine.ts';
 import { type QueryMessage } from './messages.ts';
 import { creditsFor } from './protocol.ts';
 import { packParams } from './wire-values.ts';
@@ -22,6 +29,8 @@ export interface SegmentLoad {
   running: number;
   /** First come, first served. */
   waiting: Set<QueryCall>;
+  /** What those hold. */
+  waitingBytes: number;
 }
 
 /** Where a query waited, and is counted as running until it has left its child. */
@@ -40,7 +49,8 @@ const CREDITS_AT_ONCE = 4;
 /** One query from the asker's side: settles once, whatever becomes of the children that run it. */
 export class QueryCall {
   readonly query: EngineQuery;
-  readonly payload: string;
+  /** What it holds while it waits, about: its SQL and its values. */
+  readonly sizeBytes: number;
   readonly answer: Promise<EngineAnswer>;
   /** Children that it was given to, but for those that gave it back. */
   attempts = 0;
@@ -70,7 +80,7 @@ export class QueryCall {
 
   constructor(query: EngineQuery, signal: AbortSignal | undefined, onEnded: OnEnded) {
     this.query = query;
-    this.payload = JSON.stringify(messageOf(query));
+    this.sizeBytes = query.sql.length + (query.params === undefined ? 0 : sizeOf(query.params));
     this.#onEnded = onEnded;
     this.#signal = signal;
     this.answer = new Promise((resolve, reject) => {
@@ -79,6 +89,11 @@ export class QueryCall {
     });
     this.#timer = setTimeout(this.#onDeadline, Math.min(query.deadlineMs, LONGEST_TIMER_MS));
     signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** For a child; made when it is its turn, as it is larger than what it is made from. */
+  get payload(): string {
+    return JSON.stringify(messageOf(this.query));
   }
 
   /** It is given to a child. */
@@ -209,4 +224,14 @@ export class QueryCall {
 function messageOf({ file, version, live, sql, params, format, bigints, maxRows }: EngineQuery): QueryMessage {
   const packed = params === undefined ? undefined : packParams(params);
   return { file, version, live, sql, params: packed, format, bigints, maxRows };
+}
+
+const PLAIN_VALUE_BYTES = 8;
+
+function sizeOf(params: SqlParams): number {
+  let bytes = 0;
+  for (const value of Object.values(params) as readonly SqlValue[]) {
+    bytes += typeof value === 'string' || value instanceof Uint8Array ? value.length : PLAIN_VALUE_BYTES;
+  }
+  return bytes;
 }

@@ -21,7 +21,9 @@ export interface QueryPoolOptions {
   readonly slowIdleMs: number;
   /** Queries that wait for a child; more are refused with ENGINE_POOL_FULL. */
   readonly mostQueued: number;
-  /** Of those, queries that wait for a slow child. */
+  /** What those hold together, about in bytes; of one segment half of it. */
+  readonly mostQueuedBytes: number;
+  /** Of those, queries that wait for a slow child; of one segment half of them. */
   readonly mostSlowQueued: number;
   /** Queries of one segment that wait; more are refused with SEGMENT_QUEUE_FULL. */
   readonly mostQueuedOfSegment: number;
@@ -144,12 +146,21 @@ export class QueryPool {
 
   #refusal(query: EngineQuery, isSuspect: boolean, signal: AbortSignal | undefined): TroughError | undefined {
     const { segment } = query;
+    const { mostQueued, mostQueuedBytes, mostQueuedOfSegment } = this.#options;
     if (signal?.aborted === true) return new TroughError('ENGINE_CANCELLED', 'the query was cancelled', { segment });
-    if (this.#quick.queued + this.#slow.queued >= this.#options.mostQueued || (isSuspect && this.#slow.isFull)) {
-      return poolFull(segment, isSuspect);
-    }
-    if (this.#quick.queuedOf(segment) < this.#options.mostQueuedOfSegment) return undefined;
-    return new TroughError('SEGMENT_QUEUE_FULL', 'too many queries of this segment wait', { segment });
+    const isFull =
+      this.#quick.queued + this.#slow.queued >= mostQueued ||
+      this.#quick.queuedBytes + this.#slow.queuedBytes >= mostQueuedBytes;
+    if (isFull) return refused('full', segment, false);
+    if (isSuspect) return this.#slowRefusal(segment);
+    const isCrowded =
+      this.#quick.queuedOf(segment) >= mostQueuedOfSegment || this.#quick.queuedBytesOf(segment) >= mostQueuedBytes / 2;
+    return isCrowded ? refused('crowded', segment, false) : undefined;
+  }
+
+  #slowRefusal(segment: string): TroughError | undefined {
+    const why = this.#slow.refusal(segment);
+    return why === undefined ? undefined : refused(why, segment, true);
   }
 
   #startSlot(isSlow: boolean, isAsleep = false): QuerySlot {
@@ -237,8 +248,9 @@ export class QueryPool {
   }
 
   #addToSlow(call: QueryCall): void {
-    if (this.#slow.isFull) call.fail(poolFull(call.query.segment, true));
-    else this.#slow.add(call);
+    const refusal = this.#slowRefusal(call.query.segment);
+    if (refusal === undefined) this.#slow.add(call);
+    else call.fail(refusal);
   }
 
   #failAll(cause: TroughError): void {
@@ -253,7 +265,9 @@ export class QueryPool {
   };
 }
 
-function poolFull(segment: string, isSuspect: boolean): TroughError {
-  const message = isSuspect ? 'too many long queries wait for a process' : 'too many queries wait for a process';
-  return new TroughError('ENGINE_POOL_FULL', message, { segment });
+function refused(why: 'full' | 'crowded', segment: string, areLong: boolean): TroughError {
+  const queries = areLong ? 'long queries' : 'queries';
+  return why === 'full'
+    ? new TroughError('ENGINE_POOL_FULL', `too many ${queries} wait for a process`, { segment })
+    : new TroughError('SEGMENT_QUEUE_FULL', `too many ${queries} of this segment wait`, { segment });
 }

@@ -48,8 +48,16 @@ export class QuickLane {
     return this.#queues.size;
   }
 
+  get queuedBytes(): number {
+    return this.#queues.sizeBytes;
+  }
+
   queuedOf(segment: string): number {
     return this.#queues.waitingOf(segment);
+  }
+
+  queuedBytesOf(segment: string): number {
+    return this.#queues.waitingBytesOf(segment);
   }
 
   add(call: QueryCall): void {

@@ -19,6 +19,8 @@ export class SegmentQueues implements CallPlace, CallQueue {
   readonly #turns: readonly Set<SegmentLoad>[];
   /** All that wait. */
   size = 0;
+  /** What those hold. */
+  sizeBytes = 0;
 
   constructor(options: SegmentQueuesOptions) {
     this.#options = options;
@@ -27,6 +29,10 @@ export class SegmentQueues implements CallPlace, CallQueue {
 
   waitingOf(segment: string): number {
     return this.#loads.get(segment)?.waiting.size ?? 0;
+  }
+
+  waitingBytesOf(segment: string): number {
+    return this.#loads.get(segment)?.waitingBytes ?? 0;
   }
 
   /** Counts it as running when it need not wait for others of its segment and there is a place for it: that place. */
@@ -42,7 +48,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const load = this.#loadOf(call);
     call.place = this;
     load.waiting.add(call);
-    this.size += 1;
+    this.#count(load, call, 1);
     this.#queueUp(load);
   }
 
@@ -51,7 +57,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const load = this.#loadOf(call);
     call.place = this;
     load.waiting = new Set([call, ...load.waiting]);
-    this.size += 1;
+    this.#count(load, call, 1);
     this.#queueUp(load);
   }
 
@@ -67,7 +73,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
         if (!mayRun(call)) continue;
         this.#turns[home]?.delete(load);
         load.waiting.delete(call);
-        this.size -= 1;
+        this.#count(load, call, -1);
         load.running += 1;
         this.#queueUp(load);
         return call;
@@ -93,7 +99,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
   giveUp(call: QueryCall): void {
     const { load } = call;
     if (load?.waiting.delete(call) !== true) return;
-    this.size -= 1;
+    this.#count(load, call, -1);
     if (load.waiting.size === 0) this.#turns[load.home]?.delete(load);
     this.#forgetIdle(load);
   }
@@ -108,12 +114,18 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const { segment } = call.query;
     let load = this.#loads.get(segment);
     if (load === undefined) {
-      load = { segment, home: this.#options.homeOf(segment), running: 0, waiting: new Set() };
+      load = { segment, home: this.#options.homeOf(segment), running: 0, waiting: new Set(), waitingBytes: 0 };
       this.#loads.set(segment, load);
     }
     call.queue = this;
     call.load = load;
     return load;
+  }
+
+  #count(load: SegmentLoad, { sizeBytes }: QueryCall, change: 1 | -1): void {
+    this.size += change;
+    this.sizeBytes += change * sizeBytes;
+    load.waitingBytes += change * sizeBytes;
   }
 
   #mayRun(load: SegmentLoad): boolean {

@@ -43,8 +43,15 @@ export class SlowLane {
     return this.#queues.size;
   }
 
-  get isFull(): boolean {
-    return this.#queues.size >= this.#options.mostQueued;
+  get queuedBytes(): number {
+    return this.#queues.sizeBytes;
+  }
+
+  /** Whether there is no place to wait for one more of a segment, and why: half of the queue is for others. */
+  refusal(segment: string): 'full' | 'crowded' | undefined {
+    const { mostQueued } = this.#options;
+    if (this.#queues.size >= mostQueued) return 'full';
+    return this.#queues.waitingOf(segment) >= Math.ceil(mostQueued / 2) ? 'crowded' : undefined;
   }
 
   add(call: QueryCall): void {

@@ -142,7 +142,11 @@ export const SETTINGS = {
   maxConcurrentQueries: integer(1_024, [1, 100_000], 'queries that wait for a process; more are answered busy'),
   maxSegmentQueries: integer(512, [1, 100_000], 'of those, queries of one segment; more are answered crowded'),
   maxSegmentRunning: integer(64, [1, 100_000], 'queries of one segment that processes work at together; more wait'),
-  maxSlowQueries: integer(64, [1, 100_000], 'queries that are known to run long and wait; more are answered busy'),
+  maxSlowQueries: integer(
+    64,
+    [1, 100_000],
+    'queries that are known to run long and wait, half of them of one segment; more are answered busy',
+  ),
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),

@@ -51,6 +51,44 @@ test('more waits of one segment than it may have are refused at once, and anothe
   expect(at.engine.load('hot')).toEqual({ running: 0, waiting: 0 });
 });
 
+test('what waits is bounded in bytes too, of one segment to half of them, and the values of parameters count', async () => {
+  await using at = await testEngine({ queryChildren: 1, mostQueuedBytes: 400_000 });
+  for (const segment of ['hot', 'mild']) at.make(segment, '');
+  await at.text({ segment: 'hot', sql: 'select 1' });
+  const long = (index: number): string => `${work(index)} -- ${'x'.repeat(50_000)}`;
+  const flood = Array.from({ length: 30 }, (_, index) => codeOf(at.query({ segment: 'hot', sql: long(index) })));
+  const value = 'x'.repeat(350_000);
+  const mild = codeOf(at.query({ segment: 'mild', sql: 'select ? as v', params: [value], format: 'rows' }));
+  const more = codeOf(at.query({ segment: 'mild', sql: 'select 2' }));
+  const codes = await Promise.all(flood);
+  expect(new Set(codes)).toEqual(new Set(['ok', 'SEGMENT_QUEUE_FULL']));
+  // What a child has before it, and those of which the last one passes the half.
+  const taken = codes.filter((code) => code === 'ok').length;
+  expect(taken).toBeGreaterThanOrEqual(4);
+  expect(taken).toBeLessThan(24);
+  expect([await mild, await more]).toEqual(['ok', 'ENGINE_POOL_FULL']);
+  expect(await codeOf(at.query({ segment: 'hot', sql: long(1) }))).toBe('ok');
+});
+
+test('one segment does not fill the queue for long queries', async () => {
+  await using at = await testEngine({ queryChildren: 1, slowChildren: 1, mostSlowQueued: 4 });
+  for (const segment of ['s', 'other']) at.make(segment, '');
+  await at.text({ sql: 'select 1' });
+  for (const segment of ['s', 'other'])
+    await expect(at.query({ segment, sql: ENDLESS, deadlineMs: 1_500 })).rejects.toMatchObject({
+      code: 'ENGINE_DEADLINE',
+    });
+  const ask = (segment: string, count: number): Promise<string>[] =>
+    Array.from({ length: count }, () => codeOf(at.query({ segment, sql: ENDLESS, deadlineMs: 1_500 })));
+  // One of them runs, or will as soon as there is a process for it.
+  const own = ask('s', 4);
+  const others = ask('other', 4);
+  expect(await Promise.race(own.slice(3))).toBe('SEGMENT_QUEUE_FULL');
+  const codes = [await Promise.all(own), await Promise.all(others)];
+  for (const each of codes) expect(each.filter((code) => code === 'ENGINE_DEADLINE').length).toBeGreaterThanOrEqual(2);
+  expect(codes.flat().filter((code) => code !== 'ENGINE_DEADLINE').length).toBeGreaterThanOrEqual(2);
+});
+
 test('a segment has no more queries before the processes than it may', async () => {
   await using at = await testEngine({ queryChildren: 2, mostRunningOfSegment: 1 });
   at.make('hot', '');
@@ -67,21 +105,21 @@ test('a segment has no more queries before the processes than it may', async () 
 });
 
 test('queries that are known to run long wait for each other only, as many as may, and their processes end when they rest', async () => {
-  await using at = await testEngine({ queryChildren: 1, slowChildren: 1, mostSlowQueued: 2, slowIdleMs: 200 });
+  await using at = await testEngine({ queryChildren: 1, slowChildren: 1, mostSlowQueued: 4, slowIdleMs: 200 });
   at.make('s', '');
   await at.text({ sql: 'select 1' });
   const [quick = 0] = at.engine.childPids();
   await expect(at.query({ sql: ENDLESS, deadlineMs: 1_500 })).rejects.toMatchObject({ code: 'ENGINE_DEADLINE' });
   const pids = at.engine.childPids();
   const four = Array.from({ length: 4 }, () => codeOf(at.query({ sql: ENDLESS, deadlineMs: 1_500 })));
-  expect(await Promise.race(four.slice(2))).toBe('ENGINE_POOL_FULL');
+  expect(await Promise.race(four.slice(2))).toBe('SEGMENT_QUEUE_FULL');
   for (let turn = 0; turn < 20; turn += 1) expect(await at.text({ sql: 'select 1 as x' })).toBe('{"x":1}');
   expect(at.engine.load('s').running + at.engine.load('s').waiting).toBeGreaterThan(0);
   expect((await Promise.all(four)).sort()).toEqual([
     'ENGINE_DEADLINE',
     'ENGINE_DEADLINE',
-    'ENGINE_POOL_FULL',
-    'ENGINE_POOL_FULL',
+    'SEGMENT_QUEUE_FULL',
+    'SEGMENT_QUEUE_FULL',
   ]);
   // The first child was made a slow one when its query turned out to be long; it died with it, and another took its place.
   expect(pids).not.toContain(quick);
