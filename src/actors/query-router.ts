@@ -4,22 +4,14 @@ import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, type NodeEntry } from '../messages/cluster-view.ts';
 import { type LeaseDocument } from '../messages/documents.ts';
-import { type CopyFiles, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
+import { type CopyFiles, type HotFile, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
 import { type PeerCalls } from '../messages/node-calls.ts';
-import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
+import { type Read, type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { type SegmentId } from '../model/segment-id.ts';
-import { type Actor, type Emit } from '../runtime/actor.ts';
-import { type Reply, replyWith } from '../runtime/ask.ts';
+import { type Emit } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { LeaseStore } from './shared/lease-store.ts';
-
-export interface ReadMessage {
-  readonly kind: 'read';
-  readonly request: ReadRequest;
-  readonly signal: AbortSignal;
-  readonly reply: Reply<ReadAnswer>;
-}
 
 /** Files fetched on demand for segments that have no copy here. */
 export interface FetchedFiles {
@@ -63,9 +55,9 @@ const NOT_THERE: ReadonlySet<ErrorCode> = new Set([
 /**
  * Finds who answers a read: the lease holder of a writable segment, else a copy of a version that is new enough: here, on another node,
  * or fetched from cold storage. A read is handed on once, and once more to another copy when that node is not there.
+ * It keeps nothing from one read to the next, so reads do not wait for each other in a mailbox.
  */
-export class QueryRouter implements Actor<ReadMessage> {
-  readonly name = 'query-router';
+export class QueryRouter {
   readonly #deps: QueryRouterDeps;
   readonly #leases: LeaseStore;
 
@@ -74,16 +66,18 @@ export class QueryRouter implements Actor<ReadMessage> {
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
 
-  receive({ request, signal, reply }: ReadMessage): void {
-    void replyWith(reply, this.#read(request, signal));
+  /** Its segment's rows, from wherever they are. Rejects with a TroughError; `signal` ends the query. */
+  readonly read: Read = (request, signal) => {
+    const hot = this.#deps.hot.hotFile(request.segment);
+    return hot === undefined ? this.#readPublished(request, signal) : this.#readHot(request, hot, signal);
+  };
+
+  async #readHot(request: ReadRequest, hot: HotFile, signal: AbortSignal): Promise<ReadAnswer> {
+    if (request.consistency === 'strong') await hot.assertHeld();
+    return this.#run(request, { file: hot.file, version: `live-${String(hot.epoch)}`, live: true }, signal);
   }
 
-  async #read(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
-    const hot = this.#deps.hot.hotFile(request.segment);
-    if (hot !== undefined) {
-      if (request.consistency === 'strong') await hot.assertHeld();
-      return this.#run(request, { file: hot.file, version: `live-${String(hot.epoch)}`, live: true }, signal);
-    }
+  async #readPublished(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
     const seen = this.#deps.view.lease(request.segment)?.document;
     // A view that may be behind could name a holder that is one no longer, or a version that is not the last.
     const lease = request.consistency === 'any' || this.#deps.isFresh() ? seen : await this.#readLease(request, signal);

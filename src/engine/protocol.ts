@@ -41,6 +41,7 @@ export function creditsFor(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / CREDIT_BYTES));
 }
 
+const LENGTH_BYTES = 4;
 const HEADER_BYTES = 9;
 /** Above this a batch is given to the socket at once. */
 const BATCH_BYTES = 256 * 1024;
@@ -48,8 +49,7 @@ const BATCH_BYTES = 256 * 1024;
 /** Gathers the frames of one turn into one write. `flush` at the end of the turn is the caller's. */
 export class FrameWriter {
   readonly #write: (bytes: Uint8Array) => void;
-  #parts: (string | Uint8Array)[] = [];
-  #sizes: number[] = [];
+  #frames: Frame[] = [];
   #bytes = 0;
 
   constructor(write: (bytes: Uint8Array) => void) {
@@ -57,17 +57,10 @@ export class FrameWriter {
   }
 
   send(type: FrameType, call: number, ...payload: readonly (string | Uint8Array)[]): void {
-    let length = HEADER_BYTES - 4;
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    this.#add(header, HEADER_BYTES);
-    for (const part of payload) {
-      const size = typeof part === 'string' ? Buffer.byteLength(part) : part.length;
-      length += size;
-      this.#add(part, size);
-    }
-    header.writeUInt32BE(length, 0);
-    header.writeUInt8(type, 4);
-    header.writeUInt32BE(call, 5);
+    let length = 0;
+    for (const part of payload) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+    this.#frames.push({ type, call, payload, length });
+    this.#bytes += HEADER_BYTES + length;
     if (this.#bytes >= BATCH_BYTES) this.flush();
   }
 
@@ -79,22 +72,31 @@ export class FrameWriter {
     if (this.#bytes === 0) return;
     const batch = Buffer.allocUnsafe(this.#bytes);
     let at = 0;
-    this.#parts.forEach((part, index) => {
-      if (typeof part === 'string') batch.write(part, at);
-      else batch.set(part, at);
-      at += this.#sizes[index] ?? 0;
-    });
-    this.#parts = [];
-    this.#sizes = [];
+    for (const { type, call, payload, length } of this.#frames) {
+      at = batch.writeUInt32BE(HEADER_BYTES - LENGTH_BYTES + length, at);
+      at = batch.writeUInt8(type, at);
+      at = batch.writeUInt32BE(call, at);
+      for (const part of payload) {
+        if (typeof part === 'string') {
+          at += batch.write(part, at);
+        } else {
+          batch.set(part, at);
+          at += part.length;
+        }
+      }
+    }
+    this.#frames = [];
     this.#bytes = 0;
     this.#write(batch);
   }
+}
 
-  #add(part: string | Uint8Array, size: number): void {
-    this.#parts.push(part);
-    this.#sizes.push(size);
-    this.#bytes += size;
-  }
+interface Frame {
+  readonly type: FrameType;
+  readonly call: number;
+  readonly payload: readonly (string | Uint8Array)[];
+  /** Of the payload, bytes. */
+  readonly length: number;
 }
 
 export type OnFrame = (type: number, call: number, payload: Buffer) => void;

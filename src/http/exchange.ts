@@ -28,12 +28,21 @@ export class Exchange {
   route = 'other';
   readonly #bodyLimitBytes: number;
   readonly #gone = new AbortController();
+  readonly #onEnd: (exchange: Exchange) => void;
+  #leaveBody: (() => void) | undefined;
   #tooLarge = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, bodyLimitBytes: number) {
+  /** `onEnd` is told once, when the answer has left or the client has gone. */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    bodyLimitBytes: number,
+    onEnd: (exchange: Exchange) => void,
+  ) {
     this.request = request;
     this.response = response;
     this.#bodyLimitBytes = bodyLimitBytes;
+    this.#onEnd = onEnd;
     this.method = request.method ?? 'GET';
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
@@ -42,10 +51,14 @@ export class Exchange {
     // A write after the client has gone is an 'error' here; 'close' has told it already.
     response.on('error', ignore);
     // `on` where `once` would do, here and below: 'close' and 'end' come once by themselves, and `once` costs a closure and a search for it.
-    response.on('close', () => {
-      if (!response.writableFinished) this.#gone.abort();
-    });
+    response.on('close', this.#close);
   }
+
+  readonly #close = (): void => {
+    this.#leaveBody?.();
+    if (!this.response.writableFinished) this.#gone.abort();
+    this.#onEnd(this);
+  };
 
   /** Aborts when the client goes away, or is cut off, before the answer is complete. */
   get signal(): AbortSignal {
@@ -87,11 +100,10 @@ export class Exchange {
         const [first] = parts;
         resolve(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, sizeBytes));
       });
-      const leave = (): void => {
+      this.#leaveBody = (): void => {
         if (!request.readableEnded) reject(new TroughError('ENGINE_CANCELLED', 'the client went away'));
       };
-      request.on('error', leave);
-      this.response.on('close', leave);
+      request.on('error', this.#leaveBody);
     });
   }
 
@@ -153,4 +165,5 @@ function ignore(): void {
   return;
 }
 
+/** Rejects, never throws, with what is a mistake of its own; what it answers is its affair. */
 export type HttpHandler = (exchange: Exchange) => Promise<void>;

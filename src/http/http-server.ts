@@ -102,25 +102,20 @@ export class HttpServer implements AsyncDisposable {
       return;
     }
     const begun = performance.now();
-    const exchange = new Exchange(request, response, this.#options.bodyLimitBytes);
+    const exchange = new Exchange(request, response, this.#options.bodyLimitBytes, ({ route }) => {
+      metrics.end(name, route, response.statusCode, (performance.now() - begun) / 1000);
+      this.#ended(socket);
+    });
     metrics.begin(name);
     this.#inFlight += 1;
     this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
     if (this.#stopping) response.shouldKeepAlive = false;
-    response.on('close', () => {
-      metrics.end(name, exchange.route, response.statusCode, (performance.now() - begun) / 1000);
-      this.#ended(socket);
-    });
-    this.#handle(exchange).catch((thrown: unknown) => {
+    const done = isProbe(exchange) ? answerProbe(exchange, this.#options) : this.#options.handler(exchange);
+    done.catch((thrown: unknown) => {
       const { message } = reportFailure(thrown, this.#options.log);
       if (response.headersSent) exchange.cutOff();
       else exchange.send({ status: 500, type: 'text/plain', body: `500 Server Error: ${message}\n` });
     });
-  }
-
-  async #handle(exchange: Exchange): Promise<void> {
-    if (isProbe(exchange)) await answerProbe(exchange, this.#options);
-    else await this.#options.handler(exchange);
   }
 
   #ended(socket: Socket): void {

@@ -1,10 +1,15 @@
 import { type SegmentId } from '../model/segment-id.ts';
 
-/** The segments that are open for writing on this node, as its reader sees them. */
+/** A segment that is open for writing on this node, as its reader sees it. */
+export interface HotFile {
+  readonly file: string;
+  readonly epoch: number;
+  /** Resolves when an answer is safe now: the lease is still ours. */
+  readonly assertHeld: () => Promise<void>;
+}
+
 export interface HotFiles {
-  hotFile(
-    segment: SegmentId,
-  ): { readonly file: string; readonly epoch: number; readonly assertHeld: () => Promise<void> } | undefined;
+  hotFile(segment: SegmentId): HotFile | undefined;
 }
 
 export interface LocalCopy {

@@ -8,18 +8,16 @@ import { answerHeaders, answerTrailers, decodeHandedOn, decodeQuery, HOPS_HEADER
 import { type Read, type ReadRequest } from '../messages/reading.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
-import { ask } from '../runtime/ask.ts';
 import { segmentOf } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
 /** A cached file is taken for the newest for so long before cold storage is asked again. */
 const FRESH_MS = 10_000;
-const MAILBOX = 100_000;
 
 /** Answers SELECTs over HTTP and NATS, wherever the segment is. */
 export function startReader(context: NodeContext): { url: string } {
-  const { supervisor, settings, parts, self, calls, log, ports, cold, engine, disk, paths, clock } = context;
+  const { settings, parts, self, calls, log, ports, cold, engine, disk, paths, clock } = context;
   const fetched = new ReadThrough({
     cold,
     engine,
@@ -29,25 +27,20 @@ export function startReader(context: NodeContext): { url: string } {
     limitBytes: settings.readCacheBytes,
     freshMs: FRESH_MS,
   });
-  const actor = supervisor.spawn(
-    () =>
-      new QueryRouter({
-        ...context,
-        hot: parts,
-        copies: parts,
-        fetched,
-        peers: calls,
-        holders: (segment) => holders(context, segment),
-        emit: ({ segment }) => {
-          parts.reportDamaged(segment);
-        },
-        node: self.node,
-        deadlineMs: settings.queryDeadlineMs,
-        deadlineLimitMs: settings.queryDeadlineLimitMs,
-      }),
-    { mailboxLimit: MAILBOX },
-  );
-  const read: Read = (request, signal) => ask(actor, (reply) => ({ kind: 'read', request, signal, reply }));
+  const { read } = new QueryRouter({
+    ...context,
+    hot: parts,
+    copies: parts,
+    fetched,
+    peers: calls,
+    holders: (segment) => holders(context, segment),
+    emit: ({ segment }) => {
+      parts.reportDamaged(segment);
+    },
+    node: self.node,
+    deadlineMs: settings.queryDeadlineMs,
+    deadlineLimitMs: settings.queryDeadlineLimitMs,
+  });
   bindReads(context, read);
   const reports = new SegmentReports({
     ...context,

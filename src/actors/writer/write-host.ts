@@ -12,7 +12,7 @@ import {
   type OpenAnswer,
   type OpenRequest,
 } from '../../messages/node-messages.ts';
-import { type HotFiles } from '../../messages/local-files.ts';
+import { type HotFile, type HotFiles } from '../../messages/local-files.ts';
 import { type WriteAnswer, type WriteCall } from '../../messages/writing.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type DataPaths } from '../../model/paths.ts';
@@ -131,7 +131,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   }
 
   /** The hot file of a segment that is open here: for readers on this node. */
-  hotFile(segment: SegmentId): { file: string; epoch: number; assertHeld: () => Promise<void> } | undefined {
+  hotFile(segment: SegmentId): HotFile | undefined {
     const hot = this.#open.get(segment);
     if (hot === undefined) return undefined;
     return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };

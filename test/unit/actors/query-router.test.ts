@@ -7,7 +7,6 @@ import { type HotFiles, type LocalCopy } from '../../../src/messages/local-files
 import { type ReadAnswer, type ReadRequest } from '../../../src/messages/reading.ts';
 import { dataPaths } from '../../../src/model/paths.ts';
 import { parseSegmentId } from '../../../src/model/segment-id.ts';
-import { ask } from '../../../src/runtime/ask.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 import { FakeColdStore } from '../../support/fake-cold-store.ts';
 import { FakeDisk } from '../../support/fake-disk.ts';
@@ -42,17 +41,10 @@ async function scene(holders: readonly string[] = []) {
     deadlineLimitMs: 90_000,
   });
   for (const node of ['n1', 'n2', 'n3', 'n4']) await cluster.node(node);
-  const ref = {
-    name: router.name,
-    send: (message: Parameters<QueryRouter['receive']>[0]): boolean => {
-      router.receive(message);
-      return true;
-    },
-  };
   const read = (changes: Partial<ReadRequest> = {}): Promise<ReadAnswer> => {
     const base = { segment: id, sql: 'select 1', format: 'rows', bigints: 'digits', consistency: 'strong', hops: 0 };
     const request = { ...base, ...changes } as ReadRequest;
-    return ask(ref, (reply) => ({ kind: 'read', request, signal: new AbortController().signal, reply }));
+    return router.read(request, new AbortController().signal);
   };
   const text = async (changes: Partial<ReadRequest> = {}): Promise<string> =>
     Buffer.from((await read(changes)).body as Uint8Array).toString();
