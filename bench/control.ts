@@ -1,12 +1,27 @@
-/** What the control plane costs: planning, so far. Ends with 1 when a figure is beyond its limit. */
-import { conditions } from './support/conditions.ts';
+/**
+ * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`. Ends with 1 when a figure is beyond its limit.
+ * From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue, default 10,000,000).
+ */
+import { measureCatalogue } from './control/catalogue.ts';
 import { measurePlanning } from './control/planning.ts';
-import { planFrom } from './support/plan.ts';
+import { conditions } from './support/conditions.ts';
+import { isChosen, planFrom, positive } from './support/plan.ts';
 import { say } from './support/say.ts';
 
-const { rounds } = planFrom(process.env);
+const plan = planFrom(process.env);
+const segments = positive(process.env, 'BENCH_SEGMENTS', 10_000_000);
+
+const lines: Record<string, () => Promise<readonly string[]> | readonly string[]> = {
+  planning: () => {
+    const { lines, failures } = measurePlanning(Math.max(plan.rounds, 3));
+    for (const line of lines) say(line);
+    return failures;
+  },
+  catalogue: () => measureCatalogue(segments),
+};
+
 say(conditions({ troughArgs: [] })[0] ?? '');
-const { lines, failures } = measurePlanning(Math.max(rounds, 3));
-for (const line of lines) say(line);
+const failures: string[] = [];
+for (const [name, measure] of Object.entries(lines)) if (isChosen(name, plan)) failures.push(...(await measure()));
 for (const failure of failures) say(`failed: ${failure}`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -125,7 +125,7 @@ function fillInventory({ data, count }: Dataset, sizeBytes: number, sha256: stri
 }
 
 function fillCatalogue({ data, count }: Dataset, sizeBytes: number, sha256: string): void {
-  const insert = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms) values (?, ?, 'hot', 2, ?, ?, ?, null, ?)`;
+  const insert = `insert into segment (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms) values (?, ?, 'hot', 2, ?, ?, unhex(?), null, ?)`;
   fill(dataPaths(data).catalogue, CATALOGUE_MIGRATIONS, insert, count, (id) => [
     id,
     slotOf(id),

@@ -4,8 +4,8 @@ import { TroughError } from '../errors.ts';
 import { type SqlStatement, splitScript } from '../model/sql-script.ts';
 import { bindings, sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
 import { closeWriter, openForWriting } from './child-writer.ts';
-import { type WireStatement } from './messages.ts';
-import { unpackParams, type WireValue, packValue } from './wire-values.ts';
+import { type WireLocalStatement, type WireStatement } from './messages.ts';
+import { packValue, unpackParams, unpackValue, type WireValue } from './wire-values.ts';
 
 interface Prepared {
   readonly parsed: SqlStatement;
@@ -37,11 +37,14 @@ export class LocalDatabases {
     return handle;
   }
 
-  run(handle: number, statements: readonly WireStatement[]): void {
+  run(handle: number, statements: readonly WireLocalStatement[]): void {
     const local = this.#get(handle);
     local.db.exec('BEGIN IMMEDIATE');
     try {
-      for (const statement of statements) all(local, statement);
+      for (const { rows, ...statement } of statements) {
+        if (rows === undefined) all(local, statement);
+        else runEach(local, statement.sql, rows);
+      }
       local.db.exec('COMMIT');
     } catch (error) {
       if (local.db.inTransaction) local.db.exec('ROLLBACK');
@@ -93,6 +96,11 @@ function all(local: OpenLocal, { sql, params }: WireStatement): Cell[][] {
   if (statement.reader) return statement.all(...bound);
   statement.run(...bound);
   return [];
+}
+
+function runEach(local: OpenLocal, sql: string, rows: readonly (readonly WireValue[])[]): void {
+  const { parsed, statement } = prepare(local, sql);
+  for (const row of rows) statement.run(...bindings(parsed, row.map(unpackValue)));
 }
 
 function prepare({ db, prepared }: OpenLocal, sql: string): Prepared {

@@ -1,8 +1,8 @@
 import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
-import { type LocalDatabase } from './engine.ts';
-import { type WireStatement } from './messages.ts';
+import { type LocalDatabase, type LocalStatement } from './engine.ts';
+import { type WireLocalStatement, type WireStatement } from './messages.ts';
 import { type ServiceChild } from './service-child.ts';
-import { packParams, unpackValue } from './wire-values.ts';
+import { packParams, packValue, unpackValue } from './wire-values.ts';
 
 /** A database of trough itself, by its handle in the child that holds them all. When that child dies it is opened again by the next call. */
 export class ChildLocalDatabase implements LocalDatabase {
@@ -21,9 +21,9 @@ export class ChildLocalDatabase implements LocalDatabase {
     await this.#opened();
   }
 
-  async run(statements: readonly { readonly sql: string; readonly params?: SqlParams }[]): Promise<void> {
+  async run(statements: readonly LocalStatement[]): Promise<void> {
     const handle = await this.#opened();
-    await this.#child.call('runLocal', { handle, statements: statements.map(pack) });
+    await this.#child.call('runLocal', { handle, statements: statements.map(packAll) });
   }
 
   async all(sql: string, params?: SqlParams): Promise<readonly (readonly SqlValue[])[]> {
@@ -59,6 +59,10 @@ export class ChildLocalDatabase implements LocalDatabase {
       throw error;
     }
   }
+}
+
+function packAll({ rows, ...statement }: LocalStatement): WireLocalStatement {
+  return { ...pack(statement), rows: rows?.map((row) => row.map(packValue)) };
 }
 
 function pack({ sql, params }: { readonly sql: string; readonly params?: SqlParams | undefined }): WireStatement {

@@ -24,6 +24,11 @@ export interface WireStatement {
   readonly params?: WireParams | undefined;
 }
 
+export interface WireLocalStatement extends WireStatement {
+  /** The statement runs once for each. */
+  readonly rows?: readonly (readonly WireValue[])[] | undefined;
+}
+
 export type WireOutcome =
   | { readonly ok: true; readonly results: readonly { readonly changes: number; readonly lastInsertRowid: string }[] }
   | { readonly ok: false; readonly error: ErrorRecord };
@@ -43,7 +48,7 @@ export interface Services {
   copyTo: { args: { handle: number; to: string }; answer: null };
   closeWriter: { args: { handle: number }; answer: null };
   openLocal: { args: { file: string; migrations: readonly string[] }; answer: { handle: number } };
-  runLocal: { args: { handle: number; statements: readonly WireStatement[] }; answer: null };
+  runLocal: { args: { handle: number; statements: readonly WireLocalStatement[] }; answer: null };
   allLocal: { args: { handle: number } & WireStatement; answer: readonly (readonly WireValue[])[] };
   closeLocal: { args: { handle: number }; answer: null };
 }

@@ -1,6 +1,7 @@
 import { type z } from 'zod';
 import { type Assigner } from '../actors/leader/assigner.ts';
-import { type CatalogueMessage, type ManifestPage, type SlotRank } from '../actors/leader/catalogue.ts';
+import { type CatalogueMessage } from '../actors/leader/catalogue.ts';
+import { type ManifestPage, type SlotRank } from '../actors/leader/catalogue-rows.ts';
 import { type LeadershipState } from '../actors/leader/leadership.ts';
 import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';

@@ -4,6 +4,7 @@ import {
   type EngineQuery,
   type EngineStats,
   type LocalDatabase,
+  type LocalStatement,
   type QueryLoad,
   type SnapshotFile,
   type SqlParams,
@@ -202,12 +203,14 @@ class SimDatabase implements LocalDatabase {
     this.#migrations = migrations;
   }
 
-  run(statements: readonly { readonly sql: string; readonly params?: SqlParams }[]): Promise<void> {
+  run(statements: readonly LocalStatement[]): Promise<void> {
     const { disk, process } = this.#deps;
     return disk.operate(process, 'a transaction', () => {
       const { database, prepare } = disk.database(this.#file, this.#migrations);
       database.transaction(() => {
-        for (const { sql, params } of statements) prepare(sql).run(...values(sql, params));
+        for (const { sql, params, rows } of statements) {
+          for (const each of rows ?? [params]) prepare(sql).run(...values(sql, each));
+        }
       })();
     });
   }

@@ -24,6 +24,9 @@ export interface AssignerDeps {
   readonly emit: Emit<{ readonly node: string; readonly assign: Assign }>;
 }
 
+/** Of one message: however long the ids are, it is smaller than what NATS takes. */
+const MOST_ROWS = 1_000;
+
 /** Tells each node what changed for it: work that follows the changes, however many segments there are. */
 export class Assigner implements Actor<AssignerMessage> {
   readonly name = 'assigner';
@@ -81,7 +84,10 @@ export class Assigner implements Actor<AssignerMessage> {
         else list.push(row);
       }
     }
-    for (const [node, changed] of forNode) this.#say(node, placement, { changed, shredded: [] });
+    for (const [node, changed] of forNode) {
+      for (let at = 0; at < changed.length; at += MOST_ROWS)
+        this.#say(node, placement, { changed: changed.slice(at, at + MOST_ROWS), shredded: [] });
+    }
   }
 
   #say(node: string, { epoch }: PlacementDocument, news: Pick<Assign, 'changed' | 'shredded'>): void {

@@ -27,4 +27,32 @@ export const CATALOGUE_MIGRATIONS = [
      insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
        on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
    end`,
+  // Rows lie in the order in which they came, so that very many can come at a time; the indexes are narrow. People read the view.
+  `create table segment (
+     key integer primary key, id text not null, slot integer not null, tier text not null, copies integer not null,
+     version integer not null, size_bytes integer not null, modified_ms integer not null, vanished integer not null default 0,
+     sha256 blob, schema text
+   );
+   insert into segment (id, slot, tier, copies, version, size_bytes, modified_ms, vanished, sha256, schema)
+     select id, slot, tier, copies, version, size_bytes, modified_ms, vanished, unhex(sha256), schema from segments order by id;
+   drop table segments;
+   create unique index segment_by_id on segment (id);
+   create index segment_by_slot on segment (slot);
+   create view segments as select id, slot, tier, copies, version, size_bytes as bytes, lower(nullif(hex(sha256), '')) as sha256, schema,
+     modified_ms, vanished from segment;
+   create trigger segment_added after insert on segment begin
+     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
+       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
+   end;
+   create trigger segment_removed after delete on segment begin
+     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
+       where slot = old.slot and tier = old.tier and copies = old.copies;
+   end;
+   create trigger segment_changed after update of tier, copies, size_bytes on segment
+     when (old.tier, old.copies, old.size_bytes) <> (new.tier, new.copies, new.size_bytes) begin
+     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
+       where slot = old.slot and tier = old.tier and copies = old.copies;
+     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
+       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
+   end`,
 ];

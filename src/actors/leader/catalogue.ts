@@ -1,10 +1,9 @@
 import { type ColdStore } from '../../cold/cold-store.ts';
-import { type Engine, type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
+import { type Engine, type LocalDatabase } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView } from '../../messages/cluster-view.ts';
 import {
-  type ManifestAnswer,
   type ManifestRow,
   type SegmentRow,
   type SegmentsAnswer,
@@ -13,17 +12,18 @@ import {
 import { type Published } from '../../messages/node-messages.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
-import { slotOf } from '../../model/slot.ts';
-import { SlotSums } from '../../model/slot-sums.ts';
+import { type SlotSums } from '../../model/slot-sums.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { ColdScan, type FoundFile } from './cold-scan.ts';
-
-/** A slot that a node has, and its rank there: it holds the segments of the slot that have more copies than its rank. */
-export type SlotRank = readonly [slot: number, rank: number];
-
-export type ManifestPage = Pick<ManifestAnswer, 'rows' | 'next'>;
+import {
+  type CatalogueEntry,
+  CatalogueRows,
+  type ManifestPage,
+  type SegmentCells,
+  type SlotRank,
+} from './catalogue-rows.ts';
+import { ColdScan } from './cold-scan.ts';
 
 export type CatalogueMessage =
   /** Looks through cold storage for what others put there. */
@@ -67,25 +67,22 @@ export interface CatalogueDeps {
   readonly log: Log;
 }
 
-const BATCH = 500;
+const BATCH = 5_000;
 const MATCH_MS = 10_000;
-const COLUMNS = 'id, slot, tier, version, size_bytes, sha256, schema';
-const UPSERT = `insert into segments (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (id) do update set tier = excluded.tier, copies = excluded.copies, version = excluded.version, size_bytes = excluded.size_bytes,
-    sha256 = excluded.sha256, schema = coalesce(excluded.schema, schema), modified_ms = excluded.modified_ms, vanished = 0`;
 
 /** Every known segment, in a database of its own: fed by what the leader does and by listings of cold storage; nothing in it is precious. */
 export class Catalogue implements Actor<CatalogueMessage> {
   readonly name = 'catalogue';
   readonly #deps: CatalogueDeps;
   readonly #stopping = new AbortController();
+  readonly #rows: CatalogueRows;
   readonly #scan: ColdScan;
   #scanning: Promise<void> | undefined;
 
   constructor(deps: CatalogueDeps) {
     this.#deps = deps;
-    this.#scan = new ColdScan({ ...deps, found: (files) => this.#found(files) });
+    this.#rows = new CatalogueRows(deps.database, deps.rule);
+    this.#scan = new ColdScan({ ...deps, rows: this.#rows, found: (files) => this.#take(files) });
   }
 
   async receive(message: CatalogueMessage): Promise<void> {
@@ -99,16 +96,13 @@ export class Catalogue implements Actor<CatalogueMessage> {
         await this.#adopt();
         return;
       case 'granted':
-        await replyWith(message.reply, this.#granted(message.segment, message.schema));
+        await replyWith(message.reply, this.#rows.grant([message]));
         return;
       case 'published':
         await replyWith(message.reply, this.#published(message.segment, message.published));
         return;
       case 'removed':
-        await replyWith(
-          message.reply,
-          this.#deps.database.run([{ sql: 'delete from segments where id = ?', params: [message.segment] }]),
-        );
+        await replyWith(message.reply, this.#rows.remove([message.segment]));
         return;
       case 'segments':
         void replyWith(message.reply, this.#segments(message.request));
@@ -117,10 +111,10 @@ export class Catalogue implements Actor<CatalogueMessage> {
         void replyWith(message.reply, this.#segment(message.segment));
         return;
       case 'sums':
-        void replyWith(message.reply, this.#sums());
+        void replyWith(message.reply, this.#rows.sums());
         return;
       case 'manifest':
-        void replyWith(message.reply, this.#manifest(message.slots, message.after, message.limit));
+        void replyWith(message.reply, this.#rows.manifest(message.slots, message.after, message.limit));
         return;
       default:
         unreachable(message);
@@ -133,55 +127,35 @@ export class Catalogue implements Actor<CatalogueMessage> {
   }
 
   async #adopt(): Promise<void> {
-    const held = Array.from(this.#deps.view.leases(), ({ document }) => document).filter(
-      ({ state }) => state === 'held',
-    );
-    for (let at = 0; at < held.length; at += BATCH) {
-      const statements = held.slice(at, at + BATCH).map(({ segment, schema }) => this.#grant(segment, schema));
-      await this.#deps.database.run(statements);
+    const leases = Array.from(this.#deps.view.leases(), ({ document }) => document);
+    const held = leases
+      .filter(({ state }) => state === 'held')
+      .map(({ segment, schema }) => ({ segment: parseSegmentId(segment), schema }));
+    for (let at = 0; at < held.length; at += BATCH) await this.#rows.grant(held.slice(at, at + BATCH));
+    const shredded = leases.filter(({ state }) => state === 'shredded').map(({ segment }) => parseSegmentId(segment));
+    for (let at = 0; at < shredded.length; at += BATCH) await this.#rows.remove(shredded.slice(at, at + BATCH));
+  }
+
+  async #published(id: SegmentId, { version, sizeBytes, sha256, modifiedMs }: Published): Promise<void> {
+    await this.#take([{ id, version, sizeBytes, sha256, modifiedMs, schema: null }]);
+  }
+
+  async #take(entries: readonly CatalogueEntry[]): Promise<void> {
+    await this.#rows.put(entries);
+    for (let at = 0; at < entries.length; at += BATCH) {
+      const rows = entries
+        .slice(at, at + BATCH)
+        .map(({ id, version, sizeBytes, sha256 }) => ({ id, version, sizeBytes, sha256, ...this.#deps.rule(id) }));
+      this.#deps.emit({ kind: 'changed', rows });
     }
-  }
-
-  async #granted(segment: SegmentId, schema: string): Promise<void> {
-    await this.#deps.database.run([this.#grant(segment, schema)]);
-  }
-
-  #grant(segment: string, schema: string): { sql: string; params: SqlValue[] } {
-    const { tier, copies } = this.#deps.rule(segment);
-    const sql = `insert into segments (id, slot, tier, copies, version, size_bytes, schema, modified_ms) values (?, ?, ?, ?, 0, 0, ?, 0)
-      on conflict (id) do update set schema = coalesce(schema, excluded.schema), vanished = 0`;
-    return { sql, params: [segment, slotOf(segment), tier, copies, schema] };
-  }
-
-  async #published(segment: SegmentId, { version, sizeBytes, sha256, modifiedMs }: Published): Promise<void> {
-    const { tier, copies } = this.#deps.rule(segment);
-    const params = [segment, slotOf(segment), tier, copies, version, sizeBytes, sha256, null, modifiedMs];
-    await this.#deps.database.run([{ sql: UPSERT, params }]);
-    this.#deps.emit({ kind: 'changed', rows: [{ id: segment, version, sizeBytes, sha256, copies, tier }] });
-  }
-
-  async #found(files: readonly FoundFile[]): Promise<void> {
-    const rows = files.map(({ id, version, sizeBytes, sha256 }) => ({
-      id,
-      version,
-      sizeBytes,
-      sha256,
-      ...this.#deps.rule(id),
-    }));
-    const statements = files.map(({ id, version, sizeBytes, sha256, schema, modifiedMs }) => {
-      const { tier, copies } = this.#deps.rule(id);
-      return { sql: UPSERT, params: [id, slotOf(id), tier, copies, version, sizeBytes, sha256, schema, modifiedMs] };
-    });
-    await this.#deps.database.run(statements);
-    this.#deps.emit({ kind: 'changed', rows });
   }
 
   async #segments({ matching, tier, after, limit }: SegmentsRequest): Promise<SegmentsAnswer> {
     const from = after ?? '';
     const rows =
       matching === undefined
-        ? await this.#page(from, tier, limit)
-        : await this.#rowsOf(await this.#matching(matching, tier, from, limit));
+        ? await this.#rows.page(from, tier, limit)
+        : await this.#rows.listed(await this.#matching(matching, tier, from, limit));
     const segments = rows.map((row) => this.#row(row));
     const last = segments.at(-1);
     return segments.length < limit || last === undefined ? { segments } : { segments, next: last.id };
@@ -214,26 +188,12 @@ export class Catalogue implements Actor<CatalogueMessage> {
     }
   }
 
-  #rowsOf(ids: readonly string[]): Promise<readonly (readonly SqlValue[])[]> {
-    const sql = `select ${COLUMNS} from segments where id in (select value from json_each(?)) order by id`;
-    return this.#deps.database.all(sql, [JSON.stringify(ids)]);
-  }
-
-  #page(after: string, tier: string | undefined, limit: number): Promise<readonly (readonly SqlValue[])[]> {
-    const where = tier === undefined ? '' : 'and tier = ?3';
-    const params = tier === undefined ? [after, limit] : [after, limit, tier];
-    return this.#deps.database.all(
-      `select ${COLUMNS} from segments where id > ?1 ${where} order by id limit ?2`,
-      params,
-    );
-  }
-
   async #segment(id: SegmentId): Promise<SegmentRow | undefined> {
-    const [row] = await this.#deps.database.all(`select ${COLUMNS} from segments where id = ?`, [id]);
+    const row = await this.#rows.of(id);
     return row === undefined ? undefined : this.#row(row);
   }
 
-  #row([id, slot, tier, version, sizeBytes, sha256, schema]: readonly SqlValue[]): SegmentRow {
+  #row([id, slot, tier, version, sizeBytes, sha256, schema]: SegmentCells): SegmentRow {
     const lease = this.#deps.view.lease(String(id))?.document;
     return {
       id: parseSegmentId(id),
@@ -246,45 +206,6 @@ export class Catalogue implements Actor<CatalogueMessage> {
       ...(lease?.state === 'held' ? { state: 'writable', node: lease.node } : { state: 'read-only' }),
     };
   }
-
-  async #sums(): Promise<SlotSums> {
-    const sql = 'select slot, tier, copies, segments, bytes from sums where segments > 0';
-    const rows = await this.#deps.database.all(sql);
-    return new SlotSums(
-      rows.map(([slot, tier, copies, segments, bytes]) => ({
-        slot: Number(slot),
-        tier: tier === 'cold' ? 'cold' : 'hot',
-        copies: Number(copies),
-        segments: Number(segments),
-        bytes: Number(bytes),
-      })),
-    );
-  }
-
-  /** `after` is the slot and id of the last row of the page before. */
-  async #manifest(slots: readonly SlotRank[], after: string | undefined, limit: number): Promise<ManifestPage> {
-    const [afterSlot, afterId] = after === undefined ? [-1, ''] : splitCursor(after);
-    const ahead = slots.filter(([slot]) => slot >= afterSlot);
-    const sql = `select s.id, s.version, s.size_bytes, s.sha256, s.slot
-      from json_each(?1) j join segments s on s.slot = j.value ->> 0
-      where s.copies > j.value ->> 1 and s.tier = 'hot' and s.version > 0 and s.vanished = 0 and (s.slot, s.id) > (?2, ?3)
-      order by s.slot, s.id limit ?4`;
-    const found = await this.#deps.database.all(sql, [JSON.stringify(ahead), afterSlot, afterId, limit]);
-    const rows = found.map(([id, version, size, sha256]) => ({
-      id: String(id),
-      version: Number(version),
-      sizeBytes: Number(size),
-      sha256: typeof sha256 === 'string' ? sha256 : null,
-    }));
-    const last = found.at(-1);
-    if (found.length < limit || last === undefined) return { rows };
-    return { rows, next: `${String(last[4])}:${String(last[0])}` };
-  }
-}
-
-function splitCursor(after: string): [number, string] {
-  const colon = after.indexOf(':');
-  return [Number(after.slice(0, colon)), after.slice(colon + 1)];
 }
 
 async function textOf(body: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> {

@@ -1,45 +1,36 @@
 import { type ColdFile, type ColdStore } from '../../cold/cold-store.ts';
-import { type LocalDatabase } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView } from '../../messages/cluster-view.ts';
-import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { type SegmentId } from '../../model/segment-id.ts';
 import { nextVersion } from '../../model/version.ts';
 import { type Clock } from '../../runtime/clock.ts';
-
-/** A file in cold storage that is not what the catalogue says, with the version that it counts as. */
-export interface FoundFile {
-  readonly id: SegmentId;
-  readonly version: number;
-  readonly sizeBytes: number;
-  /** Known only for what this cluster published itself. */
-  readonly sha256: string | null;
-  readonly schema: string | null;
-  readonly modifiedMs: number;
-}
+import { type CatalogueEntry, type CatalogueRows, type KnownFile } from './catalogue-rows.ts';
+import { KeySet } from './key-set.ts';
 
 export interface ColdScanDeps {
   readonly clock: Clock;
   readonly cold: ColdStore;
-  readonly database: LocalDatabase;
+  readonly rows: CatalogueRows;
   readonly view: ClusterView;
   readonly log: Log;
-  /** Records what was found. */
-  readonly found: (files: readonly FoundFile[]) => Promise<void>;
+  /** Records what was found: files that are not what the catalogue says, with the version that they count as. */
+  readonly found: (files: readonly CatalogueEntry[]) => Promise<void>;
 }
 
-interface KnownFile {
-  readonly vanished: boolean;
-  readonly version: number;
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
-}
-
-const BATCH = 500;
+/** Grows with the listing: every batch of a large catalogue touches most pages of its indexes, so there must be few. */
+const BATCH = { first: 500, most: 50_000, share: 8 };
+const SWEEP = 20_000;
 /** A first listing of millions of files takes minutes: it says how far it is. */
 const SAY_EVERY_FILES = 100_000;
 /** A writer that changes a file in place leaves its directory as it was: only a complete listing sees that. */
 const COMPLETE_EVERY_MS = 24 * 3_600_000;
+
+/** What a complete listing has named of what was known before it. */
+interface Round {
+  readonly lastKey: number;
+  readonly named: KeySet;
+}
 
 /** Keeps the catalogue true to cold storage: new and changed files are taken in, vanished ones reported. One listing at a time, in batches. */
 export class ColdScan {
@@ -68,16 +59,18 @@ export class ColdScan {
   async #list(startedAt: number, signal: AbortSignal): Promise<number> {
     const { cold, log } = this.#deps;
     const round = this.#cursor === undefined ? await this.#nextRound() : undefined;
-    const batch: ColdFile[] = [];
+    let batch: ColdFile[] = [];
     let changed = 0;
     let named = 0;
     for await (const event of cold.list(this.#cursor, signal)) {
       switch (event.kind) {
         case 'file':
           named += 1;
-          if (named % SAY_EVERY_FILES === 0) log.info({ files: named }, 'cold storage is being listed');
+          if (named % SAY_EVERY_FILES === 0) this.#say(named, changed, startedAt);
           batch.push(event.file);
-          if (batch.length >= BATCH) changed += await this.#take(batch.splice(0), round);
+          if (batch.length < Math.min(BATCH.most, Math.max(BATCH.first, named / BATCH.share))) break;
+          changed += await this.#take(batch, round);
+          batch = [];
           break;
         case 'gone':
           await this.#missing(event.id);
@@ -86,7 +79,7 @@ export class ColdScan {
           log.debug({ path: event.path, why: event.why }, 'a file in cold storage is not a segment');
           break;
         case 'done':
-          changed += await this.#take(batch.splice(0), round);
+          changed += await this.#take(batch, round);
           // A complete listing that was not asked for named files that this round did not mark: the next one is.
           this.#cursor = event.complete === true && round === undefined ? undefined : event.cursor;
           if (round === undefined) break;
@@ -97,23 +90,26 @@ export class ColdScan {
     return changed;
   }
 
+  #say(files: number, changed: number, startedAt: number): void {
+    const { clock, log } = this.#deps;
+    const seconds = (clock.monotonic() - startedAt) / 1_000;
+    const perSecond = Math.round(files / Math.max(seconds, 0.001));
+    log.info({ files, changed, perSecond }, 'cold storage is being listed');
+  }
+
   /** How many of the files are not what the catalogue says. */
-  async #take(files: readonly ColdFile[], round: number | undefined): Promise<number> {
+  async #take(files: readonly ColdFile[], round: Round | undefined): Promise<number> {
     if (files.length === 0) return 0;
-    const ids = JSON.stringify(files.map(({ id }) => id));
-    const known = await this.#known(ids);
+    const known = await this.#deps.rows.known(files.map(({ id }) => id));
+    for (const { key } of known.values()) round?.named.add(key);
     const found = files
       .map((file) => this.#judge(file, known.get(file.id)))
-      .filter((file): file is FoundFile => file !== undefined);
+      .filter((file): file is CatalogueEntry => file !== undefined);
     if (found.length > 0) await this.#deps.found(found);
-    if (round !== undefined) {
-      const sql = 'update segments set seen = ? where id in (select value from json_each(?))';
-      await this.#deps.database.run([{ sql, params: [round, ids] }]);
-    }
     return found.length;
   }
 
-  #judge(file: ColdFile, known: KnownFile | undefined): FoundFile | undefined {
+  #judge(file: ColdFile, known: KnownFile | undefined): CatalogueEntry | undefined {
     const { id, sizeBytes, modifiedMs } = file;
     const isKnown = known?.sizeBytes === sizeBytes && known.modifiedMs === modifiedMs && known.version > 0;
     if (isKnown && !known.vanished) return undefined;
@@ -128,45 +124,29 @@ export class ColdScan {
     return { id, sizeBytes, modifiedMs, version, sha256: null, schema: lease?.schema ?? null };
   }
 
-  async #known(ids: string): Promise<ReadonlyMap<string, KnownFile>> {
-    const sql =
-      'select id, version, size_bytes, modified_ms, vanished from segments where id in (select value from json_each(?))';
-    const rows = await this.#deps.database.all(sql, [ids]);
-    const entries = rows.map(([id, version, size, modified, vanished]): [string, KnownFile] => [
-      String(id),
-      { version: Number(version), sizeBytes: Number(size), modifiedMs: Number(modified), vanished: vanished === 1 },
-    ]);
-    return new Map(entries);
+  async #nextRound(): Promise<Round> {
+    const lastKey = await this.#deps.rows.lastKey();
+    return { lastKey, named: new KeySet(lastKey) };
   }
 
-  async #nextRound(): Promise<number> {
-    const [row] = await this.#deps.database.all('select coalesce(max(seen), 0) + 1 from segments');
-    return Number(row?.[0]);
-  }
-
-  /** What a complete listing did not name is gone. */
-  async #sweep(round: number): Promise<void> {
-    for (let after = ''; ;) {
-      const sql =
-        'select id from segments where seen <> ? and version > 0 and vanished = 0 and id > ? order by id limit ?';
-      const rows = await this.#deps.database.all(sql, [round, after, BATCH]);
-      for (const [id] of rows) await this.#missing(parseSegmentId(id));
-      const last = rows.at(-1)?.[0];
-      if (typeof last !== 'string') return;
+  /** What was known before a complete listing, and was not named by it, is gone. */
+  async #sweep({ lastKey, named }: Round): Promise<void> {
+    const { rows } = this.#deps;
+    for (let after = 0; ;) {
+      const keys = await rows.keys(after, lastKey, SWEEP);
+      const missing = keys.filter((key) => !named.has(key));
+      if (missing.length > 0) for (const id of await rows.ids(missing)) await this.#missing(id);
+      const last = keys.at(-1);
+      if (last === undefined) return;
       after = last;
     }
   }
 
   /** Never a reason to delete the last copies: it is reported, kept in the catalogue, and no longer assigned anew. */
   async #missing(id: SegmentId): Promise<void> {
-    const { database, cold, view, log } = this.#deps;
-    if (view.lease(id)?.document.state === 'shredded') {
-      await database.run([{ sql: 'delete from segments where id = ?', params: [id] }]);
-      return;
-    }
-    const sql = 'select 1 from segments where id = ? and vanished = 0 and version > 0';
-    if ((await database.all(sql, [id])).length === 0 || (await cold.stat(id)) !== undefined) return;
-    log.warn({ segment: id }, 'a segment vanished from cold storage; its copies are kept');
-    await database.run([{ sql: 'update segments set vanished = 1 where id = ?', params: [id] }]);
+    const { rows, cold, view, log } = this.#deps;
+    if (view.lease(id)?.document.state === 'shredded') await rows.remove([id]);
+    else if ((await cold.stat(id)) === undefined && (await rows.vanish(id)))
+      log.warn({ segment: id }, 'a segment vanished from cold storage; its copies are kept');
   }
 }

@@ -50,6 +50,21 @@ test('a changed segment is told to the first of its nodes, as many as it has cop
   ]);
 });
 
+test('very many rows that change together come to a node in messages of a thousand, numbered on', () => {
+  const { assigner, take } = scene();
+  const rows = Array.from({ length: 4_000 }, (_, index) => ({
+    ...{ id: `s${String(index)}`, version: 1, sizeBytes: 1, sha256: null, copies: 3 },
+    tier: 'hot' as const,
+  }));
+  assigner.receive({ kind: 'changed', rows });
+  const toFirst = take().filter(({ node }) => node === 'n1');
+  const sizes = toFirst.map(({ assign }) => assign.changed.length);
+  expect(Math.max(...sizes)).toBe(1_000);
+  expect(toFirst.map(({ assign }) => assign.sequence)).toEqual(sizes.map((_, index) => index + 1));
+  const asked = rows.filter(({ id }) => nodesOf(target, slotOf(id)).some((node) => node === 'n1'));
+  expect(toFirst.flatMap(({ assign }) => assign.changed.map(({ id }) => id))).toEqual(asked.map(({ id }) => id));
+});
+
 test('rows that change together come to a node in one message', () => {
   const { assigner, take } = scene();
   const rows = Array.from({ length: 50 }, (_, index) => ({

@@ -1,11 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  Catalogue,
-  type CatalogueChange,
-  type CatalogueMessage,
-  type SlotRank,
-} from '../../../src/actors/leader/catalogue.ts';
+import { Catalogue, type CatalogueChange, type CatalogueMessage } from '../../../src/actors/leader/catalogue.ts';
+import { type SlotRank } from '../../../src/actors/leader/catalogue-rows.ts';
 import { CATALOGUE_MIGRATIONS } from '../../../src/actors/leader/catalogue-tables.ts';
 import { ProcessEngine } from '../../../src/engine/pool.ts';
 import { TroughError } from '../../../src/errors.ts';
@@ -74,6 +70,7 @@ async function scene() {
       cold.list = list;
       await catalogue.stop();
     },
+    adopt: (): Promise<void> => catalogue.receive({ kind: 'adopt' }),
     /** As after another start of the process. */
     restart: (): void => {
       catalogue = make();
@@ -272,6 +269,15 @@ test('a manifest names the hot segments of a slot that have more copies than the
     after = page.next;
   } while (after !== undefined);
   expect(pages).toEqual(bySlot);
+});
+
+test('who comes to lead takes in what is open for writing, and forgets what was shredded meanwhile', async () => {
+  await using at = await scene();
+  await at.granted('never-published');
+  await at.cluster.lease('never-published', { state: 'shredded' });
+  await at.cluster.lease('open', { schema: 'warc' });
+  await at.adopt();
+  expect((await at.segments()).segments).toMatchObject([{ id: 'open', schema: 'warc', state: 'writable' }]);
 });
 
 test('the sums by slot follow every change: new, grown, of another tier, removed', async () => {

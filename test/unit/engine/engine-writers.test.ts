@@ -305,3 +305,21 @@ test('a local database runs each migration once, and its transactions wholly or 
   await second[Symbol.asyncDispose]();
   await expect(at.engine.openDatabase(file, [])).rejects.toMatchObject({ code: 'DATA_DIRECTORY_UNUSABLE' });
 });
+
+test('a statement of a local database runs once for each of its rows, all in one transaction', async () => {
+  const database = await at.engine.openDatabase(`${at.path}/local/rows.sqlite`, ['create table a (x unique, y)']);
+  const sql = 'insert into a values (?, unhex(?))';
+  const rows = Array.from({ length: 1_000 }, (_, index) => [index, index === 999 ? null : 'ab']);
+  await database.run([{ sql, rows }]);
+  await database.run([{ sql, rows: [] }]);
+  expect(await database.all('select count(*), max(x), count(y), typeof(min(x)) from a')).toEqual([
+    [1_000, 999, 999, 'integer'],
+  ]);
+  const again = [
+    [5_000, null],
+    [5, null],
+  ];
+  await expect(database.run([{ sql, rows: again }])).rejects.toMatchObject({ code: 'SQL_FAILED' });
+  expect(await database.all('select count(*) from a')).toEqual([[1_000]]);
+  await database[Symbol.asyncDispose]();
+});
