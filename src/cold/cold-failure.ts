@@ -26,6 +26,11 @@ export function isAbsenceOf(thrown: unknown, path: string): boolean {
   return isAbsence(thrown) && thrown instanceof Error && 'path' in thrown && thrown.path === path;
 }
 
+/** Something has this name already. */
+export function isTaken(thrown: unknown): boolean {
+  return errnoOf(thrown) === 'EEXIST';
+}
+
 export function isOutOfRoom(thrown: unknown): boolean {
   return ROOM_ERRORS.has(errnoOf(thrown) ?? '');
 }

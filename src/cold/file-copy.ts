@@ -15,10 +15,14 @@ export interface ReadWhole {
 }
 
 /**
- * Reads one file from its beginning to its end, hashing it, and writing it to `sink` when there is one. COLD_CHANGED when somebody wrote into it
+ * Reads one file from its beginning to its end, hashing it, and handing it to `sink`, which is waited for. COLD_CHANGED when somebody wrote into it
  * meanwhile. A file that is renamed over meanwhile stays whole under the open handle.
  */
-export async function readWhole(path: string, sink: FileHandle | undefined, signal?: AbortSignal): Promise<ReadWhole> {
+export async function readWhole(
+  path: string,
+  sink: ((bytes: Uint8Array) => Promise<void>) | undefined,
+  signal?: AbortSignal,
+): Promise<ReadWhole> {
   await using source = await open(path, 'r');
   const before = await source.stat({ bigint: true });
   const hash = createHash('sha256');
@@ -30,7 +34,7 @@ export async function readWhole(path: string, sink: FileHandle | undefined, sign
     if (bytesRead === 0) break;
     const bytes = piece.subarray(0, bytesRead);
     hash.update(bytes);
-    if (sink !== undefined) await writeAll(sink, bytes);
+    await sink?.(bytes);
     sizeBytes += bytesRead;
   }
   const after = await source.stat({ bigint: true });

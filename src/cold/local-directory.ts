@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TroughError } from '../errors.ts';
+import { type ColdCare, type Leftover, type ReadBack, type WalkEvent } from './cold-care.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './cold-store.ts';
-import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom } from './cold-failure.ts';
+import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom, isTaken } from './cold-failure.ts';
 import { DirectoryListing } from './directory-listing.ts';
-import { placeDurably, readWhole, type ReadWhole, syncDirectory, syncMadeDirectories } from './file-copy.ts';
+import { placeDurably, readWhole, type ReadWhole, syncDirectory, syncMadeDirectories, writeAll } from './file-copy.ts';
 import { LocalTree } from './local-tree.ts';
 import { Places } from './places.ts';
 import { StraySearch } from './stray-search.ts';
 import { TemporaryFiles } from './temporary-files.ts';
+import { walkTree } from './tree-walk.ts';
 import { coldPath } from '../model/cold-path.ts';
 import { type SegmentId } from '../model/segment-id.ts';
+import { LOOK_BYTES } from '../model/sqlite-header.ts';
 
 export interface LocalDirectoryOptions {
   /** Made when it is not there yet. May be a mounted network file system. */
@@ -21,10 +24,11 @@ export interface LocalDirectoryOptions {
 }
 
 /** Cold storage in a directory of this machine, or of a file system that is mounted on all of them. */
-export class LocalDirectory implements ColdStore {
+export class LocalDirectory implements ColdStore, ColdCare {
   readonly description: string;
   readonly #root: string;
   readonly #temporary: TemporaryFiles;
+  readonly #tree: LocalTree;
   readonly #listing: DirectoryListing;
   readonly #places: Places;
 
@@ -33,9 +37,9 @@ export class LocalDirectory implements ColdStore {
     this.#root = resolve(options.root);
     this.description = `directory ${this.#root}`;
     this.#temporary = new TemporaryFiles(this.#root, now);
-    const tree = new LocalTree(this.#root, now);
-    this.#listing = new DirectoryListing(tree);
-    this.#places = new Places(this.#listing, new StraySearch(tree));
+    this.#tree = new LocalTree(this.#root, now);
+    this.#listing = new DirectoryListing(this.#tree);
+    this.#places = new Places(this.#listing, new StraySearch(this.#tree));
   }
 
   /** How many directories the listings have read so far: an unchanged one is not read again. */
@@ -91,21 +95,12 @@ export class LocalDirectory implements ColdStore {
 
   async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
     const target = join(this.#root, coldPath(id));
-    return this.#doing(`publishing ${id}`, target, async () => {
-      await this.#temporary.prepare();
-      const temporary = this.#temporary.nameFor(id);
-      try {
-        const sent = await copyTo(from, temporary, signal);
-        if (sent.sha256 !== sha256) throw torn(from, sent.sha256, sha256);
-        const stored = await readWhole(temporary, undefined, signal);
-        if (stored.sha256 !== sha256 || stored.sizeBytes !== sent.sizeBytes)
-          throw torn(temporary, stored.sha256, sha256);
+    return this.#doing(`publishing ${id}`, target, () =>
+      this.#withUpload(id, from, sha256, signal, async (temporary, stored) => {
         await this.#renameOver(temporary, target);
         return await this.#confirm(id, target, stored);
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    });
+      }),
+    );
   }
 
   /** Also what lies elsewhere under the same id, as far as it was listed: else the segment would come back from there. Empty directories stay, since a publish may be about to use one. */
@@ -125,6 +120,111 @@ export class LocalDirectory implements ColdStore {
       const { sha256 } = await orMissing(id, file.path, readWhole(file.path, undefined, signal));
       return sha256;
     });
+  }
+
+  async demand(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await this.#doing('looking for cold storage', this.#root, () => this.#temporary.prepare());
+  }
+
+  async *walk(after: string | undefined, signal?: AbortSignal): AsyncIterable<WalkEvent> {
+    try {
+      await this.#temporary.prepare();
+      yield* walkTree(this.#tree, after, signal);
+    } catch (error) {
+      throw coldFailure(error, 'walking through cold storage', this.#root);
+    }
+  }
+
+  async head({ id, path }: ColdFile, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    return this.#doing(`reading ${path}`, path, async () => {
+      await using file = await orMissing(id, path, open(path, 'r'));
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(LOOK_BYTES), 0, LOOK_BYTES, 0);
+      return buffer.subarray(0, bytesRead);
+    });
+  }
+
+  async readBack(
+    id: SegmentId,
+    sha256: string | undefined,
+    passed: (bytes: number) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<ReadBack> {
+    return this.#doing(`reading ${id}`, this.#root, async () => {
+      const { path } = await this.#mustLocate(id, signal);
+      let head: Uint8Array = new Uint8Array();
+      const pass = (bytes: Uint8Array): Promise<void> => {
+        if (head.length === 0) head = Buffer.from(bytes.subarray(0, LOOK_BYTES));
+        return passed(bytes.length);
+      };
+      const read = await orMissing(id, path, readWhole(path, pass, signal));
+      if (sha256 !== undefined && read.sha256 !== sha256) throw await this.#differs(path, read, sha256);
+      return { sizeBytes: read.sizeBytes, sha256: read.sha256, head };
+    });
+  }
+
+  async restore(
+    id: SegmentId,
+    from: string,
+    { sha256, modifiedMs }: { readonly sha256: string; readonly modifiedMs: number },
+    signal?: AbortSignal,
+  ): Promise<ColdFile> {
+    const target = join(this.#root, coldPath(id));
+    return this.#doing(`publishing ${id} again`, target, () =>
+      this.#withUpload(id, from, sha256, signal, async (temporary) => {
+        // Half a millisecond more: as a fraction of a second it may come out a little less.
+        const time = (modifiedMs + 0.5) / 1_000;
+        await utimes(temporary, time, time);
+        await this.#placeNew(id, temporary, target);
+        return { id, path: target, sizeBytes: (await stat(target)).size, modifiedMs };
+      }),
+    );
+  }
+
+  async leftovers(signal?: AbortSignal): Promise<readonly Leftover[]> {
+    signal?.throwIfAborted();
+    return this.#doing('looking for leftovers', this.#temporary.directory, () => this.#temporary.leftovers());
+  }
+
+  async removeLeftover(leftover: Leftover, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await this.#doing('removing a leftover', leftover.path, () => this.#temporary.removeLeftover(leftover));
+  }
+
+  /** `place` gets a temporary file that holds what `sha256` says; the file is gone afterwards. */
+  async #withUpload(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal: AbortSignal | undefined,
+    place: (temporary: string, stored: ReadWhole) => Promise<ColdFile>,
+  ): Promise<ColdFile> {
+    await this.#temporary.prepare();
+    const temporary = this.#temporary.nameFor(id);
+    try {
+      const sent = await copyTo(from, temporary, signal);
+      if (sent.sha256 !== sha256) throw torn(from, sent.sha256, sha256);
+      const stored = await readWhole(temporary, undefined, signal);
+      if (stored.sha256 !== sha256 || stored.sizeBytes !== sent.sizeBytes) throw torn(temporary, stored.sha256, sha256);
+      return await place(temporary, stored);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** A second name for the file: made only where there is none. */
+  async #placeNew(id: SegmentId, temporary: string, target: string): Promise<void> {
+    const directory = dirname(target);
+    const firstMade = await mkdir(directory, { recursive: true });
+    try {
+      await link(temporary, target);
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const message = `${target} is there again, and is not replaced`;
+      throw new TroughError('COLD_CHANGED', message, { segment: id, path: target }, error);
+    }
+    await syncMadeDirectories(directory, firstMade);
   }
 
   async #renameOver(temporary: string, target: string): Promise<void> {
@@ -196,7 +296,7 @@ export class LocalDirectory implements ColdStore {
 /** A new file `to`, synced, with the content of `from`. */
 async function copyTo(from: string, to: string, signal?: AbortSignal): Promise<ReadWhole> {
   await using sink = await open(to, 'wx');
-  const read = await readWhole(from, sink, signal);
+  const read = await readWhole(from, (bytes) => writeAll(sink, bytes), signal);
   await sink.sync();
   return read;
 }

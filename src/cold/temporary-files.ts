@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TroughError } from '../errors.ts';
+import { type Leftover } from './cold-care.ts';
 import { isAbsence } from './cold-failure.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 
@@ -63,16 +64,30 @@ export class TemporaryFiles {
     }
   }
 
-  async #makeAndSweep(): Promise<void> {
-    await mkdir(this.directory, { recursive: true });
+  /** Those that are older than a day. */
+  async leftovers(): Promise<readonly Leftover[]> {
+    const found: Leftover[] = [];
     for (const name of await readdir(this.directory)) {
       const path = join(this.directory, name);
       try {
-        if ((await stat(path)).mtimeMs < this.#now() - LEFT_OVER_AFTER_MS) await rm(path, { force: true });
+        const { size, mtimeMs } = await stat(path);
+        if (mtimeMs < this.#now() - LEFT_OVER_AFTER_MS) {
+          found.push({ path, sizeBytes: size, modifiedMs: Math.trunc(mtimeMs) });
+        }
       } catch (error) {
         if (!isAbsence(error)) throw error;
       }
     }
+    return found;
+  }
+
+  async removeLeftover({ path }: Leftover): Promise<void> {
+    await rm(path, { force: true });
+  }
+
+  async #makeAndSweep(): Promise<void> {
+    await mkdir(this.directory, { recursive: true });
+    for (const leftover of await this.leftovers()) await this.removeLeftover(leftover);
   }
 
   async #demand(): Promise<void> {

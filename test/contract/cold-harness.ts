@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
+import { type ColdCare } from '../../src/cold/cold-care.ts';
 import { type ColdStore, type ListEvent } from '../../src/cold/cold-store.ts';
 import { parseSegmentId, type SegmentId } from '../../src/model/segment-id.ts';
 
 /** One empty cold storage, and the hands of somebody else in it. Paths are relative to its root. */
 export interface ColdHarness extends AsyncDisposable {
-  readonly store: ColdStore;
+  readonly store: ColdStore & ColdCare;
   /** Another object for the same storage, as another process has it. */
   readonly other: () => ColdStore;
   /** The absolute path as `ColdFile.path` says it. */
@@ -19,6 +20,8 @@ export interface ColdHarness extends AsyncDisposable {
   fill(paths: readonly string[]): Promise<void>;
   /** From now on what was written before counts as long ago. */
   settle(): void | Promise<void>;
+  /** Makes a file as old as that. */
+  age(path: string, ms: number): Promise<void>;
   /** Directories that listings have read so far. */
   directoriesRead(): number;
 }

@@ -36,6 +36,10 @@ async function localHarness(): Promise<ColdHarness> {
     settle: () => {
       aheadMs = HOUR_MS;
     },
+    age: async (path, ms) => {
+      const time = (Date.now() - ms) / 1_000;
+      await utimes(join(root, path), time, time);
+    },
     directoriesRead: () => store.directoriesRead,
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };

@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type ColdStore } from '../../src/cold/cold-store.ts';
+import { coldCare } from './cold-care.ts';
 import { code, type ColdSuite, listed, seg, sha } from './cold-harness.ts';
 import { coldListing } from './cold-listing.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -27,6 +28,9 @@ export function coldContract(suite: ColdSuite): void {
     });
     describe('list', () => {
       coldListing(suite);
+    });
+    describe('look after', () => {
+      coldCare(suite);
     });
   });
 }

@@ -54,6 +54,7 @@ export function webHdfsHarness(
     everything: () => plain.files(root),
     fill: (paths) => hdfs.fill(paths.map((path) => `${root}/${path}`)),
     settle: () => hdfs.age(root, HOUR_MS),
+    age: (path, ms) => hdfs.age(`${root}/${path}`, ms),
     directoriesRead: () => store.directoriesRead,
     [Symbol.asyncDispose]: async () => {
       for (const one of stores) one[Symbol.dispose]();

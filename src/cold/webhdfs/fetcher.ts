@@ -3,6 +3,8 @@ import { open, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { LOOK_BYTES } from '../../model/sqlite-header.ts';
+import { type ReadBack } from '../cold-care.ts';
 import { type Fetched } from '../cold-store.ts';
 import { placeDurably, writeAll } from '../file-copy.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
@@ -57,16 +59,27 @@ export class Fetcher {
     }
   }
 
-  /** Of what is stored, by reading all of it. */
-  async sha256(id: SegmentId, locate: () => Promise<Located>, signal?: AbortSignal): Promise<string> {
-    const nowhere: Sink = () => Promise.resolve();
-    const { sha256 } = await this.#retrying(
+  /** What is stored, by reading all of it; compared as a fetch is. `passed` may hold it up. */
+  async readBack(
+    id: SegmentId,
+    sha256: string | undefined,
+    locate: () => Promise<Located>,
+    passed: (bytes: number) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<ReadBack> {
+    return this.#retrying(
       id,
       locate,
-      (found) => this.#read(found, nowhere, undefined, undefined, signal),
+      async (found) => {
+        let head = Buffer.alloc(0);
+        const pass: Sink = (piece) => {
+          if (head.length < LOOK_BYTES) head = Buffer.concat([head, piece.subarray(0, LOOK_BYTES - head.length)]);
+          return passed(piece.length);
+        };
+        return { ...(await this.#read(found, pass, undefined, sha256, signal)), head };
+      },
       signal,
     );
-    return sha256;
   }
 
   async #retrying<T>(

@@ -103,15 +103,20 @@ export class HdfsFiles {
     await this.#names.ask({ method: 'PUT', op: 'MKDIRS', path }, demand, signal);
   }
 
-  /** Replaces a file at `to`. A problem that is `unknown` may have been a success. */
-  async rename(from: string, to: string, signal?: AbortSignal): Promise<void> {
-    const params = { destination: to, renameoptions: 'OVERWRITE' };
+  /** `replace`: a file at `to`; else FileAlreadyExistsException. A problem that is `unknown` may have been a success. */
+  async rename(from: string, to: string, replace: boolean, signal?: AbortSignal): Promise<void> {
+    const params = { destination: to, renameoptions: replace ? 'OVERWRITE' : 'NONE' };
     const get = reader(`renaming ${from}`, YesOrNo);
     const demand = (answer: HttpAnswer): void => {
       // With the option the answer is empty; one that has this word did not see the option.
       if (answer.body.length > 0 && !get(answer).boolean) throw HdfsProblem.untrue(`${from} was not renamed to ${to}`);
     };
     await this.#names.ask({ method: 'PUT', op: 'RENAME', path: from, params, repeatable: false }, demand, signal);
+  }
+
+  async setModified(path: string, modifiedMs: number, signal?: AbortSignal): Promise<void> {
+    const params = { modificationtime: modifiedMs };
+    await this.#names.ask({ method: 'PUT', op: 'SETTIMES', path, params }, () => undefined, signal);
   }
 
   /** False: it was not there; but one whose first answer was lost may have been removed by us. */

@@ -4,7 +4,7 @@ import { readColdName } from '../../model/cold-path.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
-import { isCutShort, LOOK_BYTES } from './sqlite-length.ts';
+import { isCutShort, LOOK_BYTES } from '../../model/sqlite-header.ts';
 
 const CHECKS_AT_A_TIME = 16;
 type IsKnown = ((id: SegmentId, look: FileLook) => boolean) | undefined;

@@ -42,11 +42,35 @@ export class Publisher {
     target: string,
     signal?: AbortSignal,
   ): Promise<HdfsStatus> {
+    return this.#withUpload(id, from, sha256, signal, (uploaded) => this.#place(uploaded, target, true, signal));
+  }
+
+  /** As `publish`, with an older modification time, and only where nothing lies: else COLD_CHANGED. */
+  async restore(
+    id: SegmentId,
+    from: string,
+    { sha256, modifiedMs }: { readonly sha256: string; readonly modifiedMs: number },
+    target: string,
+    signal?: AbortSignal,
+  ): Promise<HdfsStatus> {
+    return this.#withUpload(id, from, sha256, signal, async ({ path, status }) => {
+      await this.#deps.files.setModified(path, modifiedMs, signal);
+      return this.#place({ path, status: { ...status, modifiedMs } }, target, false, signal);
+    });
+  }
+
+  async #withUpload(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal: AbortSignal | undefined,
+    place: (uploaded: Uploaded) => Promise<HdfsStatus>,
+  ): Promise<HdfsStatus> {
     const mayRepeat = ({ retry, missing }: HdfsProblem): boolean => retry !== 'no' || missing;
     const uploaded = await retrying(this.#deps, () => this.#upload(id, from, sha256, signal), signal, mayRepeat);
     let placed = false;
     try {
-      const status = await this.#place(uploaded, target, signal);
+      const status = await place(uploaded);
       placed = true;
       return status;
     } finally {
@@ -127,7 +151,12 @@ export class Publisher {
   }
 
   /** Renames, and looks whether it was: an answer may be lost, or untrue. */
-  async #place({ path, status }: Uploaded, target: string, signal?: AbortSignal): Promise<HdfsStatus> {
+  async #place(
+    { path, status }: Uploaded,
+    target: string,
+    replace: boolean,
+    signal?: AbortSignal,
+  ): Promise<HdfsStatus> {
     const { files } = this.#deps;
     return retrying(
       this.#deps,
@@ -135,9 +164,18 @@ export class Publisher {
         await files.makeDirectory(dirname(target), signal);
         let problem: HdfsProblem | undefined;
         try {
-          await files.rename(path, target, signal);
+          await files.rename(path, target, replace, signal);
         } catch (error) {
-          if (!(error instanceof HdfsProblem) || (!error.unknown && !error.missing)) throw error;
+          if (!(error instanceof HdfsProblem)) throw error;
+          if (!replace && error.exception === 'FileAlreadyExistsException') {
+            throw new TroughError(
+              'COLD_CHANGED',
+              `${target} is there again, and is not replaced`,
+              { path: target },
+              error,
+            );
+          }
+          if (!error.unknown && !error.missing) throw error;
           problem = error;
         }
         const there = await files.status(target, signal);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Log } from '../../log.ts';
 import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { type Leftover } from '../cold-care.ts';
 import { type HdfsFiles } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { pause, type RetryDeps } from './retrying.ts';
@@ -68,17 +69,25 @@ export class TemporaryNames {
     }
   }
 
+  /** Those that are older than a day. */
+  async leftovers(signal?: AbortSignal): Promise<readonly Leftover[]> {
+    const { files, nowMs } = this.#deps;
+    const found: Leftover[] = [];
+    for await (const page of files.list(this.directory, signal)) {
+      for (const { name, kind, sizeBytes, modifiedMs } of page) {
+        if (kind !== 'file' || modifiedMs >= nowMs() - LEFT_OVER_AFTER_MS) continue;
+        found.push({ path: `${this.directory}/${name}`, sizeBytes, modifiedMs });
+      }
+    }
+    return found;
+  }
+
   async #sweepNowAndThen(signal?: AbortSignal): Promise<void> {
-    const { files, clock, nowMs, log } = this.#deps;
+    const { files, clock, log } = this.#deps;
     if (clock.monotonic() - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = clock.monotonic();
     try {
-      for await (const page of files.list(this.directory, signal)) {
-        for (const { name, kind, modifiedMs } of page) {
-          if (kind !== 'file' || modifiedMs >= nowMs() - LEFT_OVER_AFTER_MS) continue;
-          await files.remove(`${this.directory}/${name}`, signal);
-        }
-      }
+      for (const { path } of await this.leftovers(signal)) await files.remove(path, signal);
     } catch (error) {
       // Reading goes on where nothing can be removed, in safe mode for example.
       if (!(error instanceof HdfsProblem)) throw error;

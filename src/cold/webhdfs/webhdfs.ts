@@ -4,11 +4,14 @@ import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { coldPath } from '../../model/cold-path.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { LOOK_BYTES } from '../../model/sqlite-header.ts';
 import { coldFailure, isOutOfRoom } from '../cold-failure.ts';
+import { type ColdCare, type Leftover, type ReadBack, type WalkEvent } from '../cold-care.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from '../cold-store.ts';
 import { DirectoryListing } from '../directory-listing.ts';
 import { Places } from '../places.ts';
 import { StraySearch } from '../stray-search.ts';
+import { walkTree } from '../tree-walk.ts';
 import { Fetcher, type Located } from './fetcher.ts';
 import { HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
@@ -21,7 +24,7 @@ import { TemporaryNames } from './temporary-names.ts';
 import { USUAL_TIMES, type WebHdfsOptions } from './webhdfs-options.ts';
 
 /** Cold storage in HDFS, over WebHDFS. README.md in this folder says what it relies on. */
-export class WebHdfs implements ColdStore, Disposable {
+export class WebHdfs implements ColdStore, ColdCare, Disposable {
   readonly description: string;
   readonly #root: string;
   readonly #http: HttpClient;
@@ -131,9 +134,79 @@ export class WebHdfs implements ColdStore, Disposable {
   }
 
   async checksum(id: SegmentId, signal?: AbortSignal): Promise<string> {
-    return this.#doing(`reading ${id}`, this.#root, () =>
-      this.#fetcher.sha256(id, () => this.#mustLocate(id, signal), signal),
+    const { sha256 } = await this.readBack(id, undefined, () => Promise.resolve(), signal);
+    return sha256;
+  }
+
+  async demand(signal?: AbortSignal): Promise<void> {
+    await this.#doing('looking for cold storage', this.#root, () => this.#temporary.prepare(signal));
+  }
+
+  async *walk(after: string | undefined, signal?: AbortSignal): AsyncIterable<WalkEvent> {
+    try {
+      await this.#temporary.prepare(signal);
+      yield* walkTree(this.#tree, after, signal);
+    } catch (error) {
+      throw failure(error, 'walking through cold storage', this.#root);
+    }
+  }
+
+  async head({ id, path, sizeBytes }: ColdFile, signal?: AbortSignal): Promise<Uint8Array> {
+    if (sizeBytes === 0) return new Uint8Array();
+    return this.#doing(`reading ${path}`, path, () =>
+      retrying(
+        this.#retry,
+        async () => {
+          const read: Buffer[] = [];
+          const keep = (piece: Buffer): Promise<void> => Promise.resolve(void read.push(piece));
+          try {
+            await this.#files.open(path, keep, { firstBytes: LOOK_BYTES, signal });
+          } catch (error) {
+            if (!(error instanceof HdfsProblem) || !error.missing) throw error;
+            throw new TroughError(
+              'COLD_MISSING',
+              `${id} is not in cold storage any more`,
+              { segment: id, path },
+              error,
+            );
+          }
+          return Buffer.concat(read);
+        },
+        signal,
+      ),
     );
+  }
+
+  async readBack(
+    id: SegmentId,
+    sha256: string | undefined,
+    passed: (bytes: number) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<ReadBack> {
+    return this.#doing(`reading ${id}`, this.#root, () =>
+      this.#fetcher.readBack(id, sha256, () => this.#mustLocate(id, signal), passed, signal),
+    );
+  }
+
+  async restore(
+    id: SegmentId,
+    from: string,
+    was: { readonly sha256: string; readonly modifiedMs: number },
+    signal?: AbortSignal,
+  ): Promise<ColdFile> {
+    const target = this.#tree.absolute(coldPath(id));
+    return this.#doing(`publishing ${id} again`, target, async () => {
+      await this.#temporary.prepare(signal);
+      return coldFile(id, target, await this.#publisher.restore(id, from, was, target, signal));
+    });
+  }
+
+  async leftovers(signal?: AbortSignal): Promise<readonly Leftover[]> {
+    return this.#doing('looking for leftovers', this.#root, () => this.#temporary.leftovers(signal));
+  }
+
+  async removeLeftover({ path }: Leftover, signal?: AbortSignal): Promise<void> {
+    await this.#doing('removing a leftover', path, () => this.#remove(path, signal));
   }
 
   /** An answer `false` says that it was not there, a lost one nothing: it is looked at. */

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { isCutShort, LOOK_BYTES } from '../../../../src/cold/webhdfs/sqlite-length.ts';
-import { tempDir } from '../../../support/temp-dir.ts';
+import { isCutShort, LOOK_BYTES } from '../../../src/model/sqlite-header.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 test.each([512, 4096, 65_536])(
   'a database of pages of %d bytes is cut short when a byte of it is missing',
