@@ -16,9 +16,15 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
   readonly #chunks: Uint8Array[] = [];
   #state: State = { kind: 'open' };
   #wake: (() => void) | undefined;
+  readonly #failure = new AbortController();
 
   constructor(events: BodyEvents) {
     this.#events = events;
+  }
+
+  /** Aborts at `fail`, with its error. */
+  get failure(): AbortSignal {
+    return this.#failure.signal;
   }
 
   push(chunk: Uint8Array): void {
@@ -33,7 +39,10 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
 
   /** What has arrived is still handed out before the error. */
   fail(error: TroughError): void {
-    if (this.#state.kind === 'open') this.#state = { kind: 'failed', error };
+    if (this.#state.kind === 'open') {
+      this.#state = { kind: 'failed', error };
+      this.#failure.abort(error);
+    }
     this.#notify();
   }
 
@@ -52,8 +61,9 @@ export class AnswerBody implements AsyncIterableIterator<Uint8Array> {
 
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.#chunks.length = 0;
-    if (this.#state.kind === 'open') this.#events.onLeft();
+    const isOpen = this.#state.kind === 'open';
     this.end();
+    if (isOpen) this.#events.onLeft();
     return Promise.resolve({ done: true, value: undefined });
   }
 

@@ -36,6 +36,11 @@ export interface EngineAnswer {
   readonly columns: readonly string[];
   /** Whole when it was small and complete at once; else a stream that throws when it fails in the middle. Not reading on holds the query up. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Of a stream: aborts when it has failed, with the error as its reason, also while nobody reads it. The error comes behind what has arrived:
+   * who waits for a slow reader would not hear of it.
+   */
+  readonly failure?: AbortSignal | undefined;
   /** Valid once the body has ended well. */
   readonly summary: () => QuerySummary;
 }

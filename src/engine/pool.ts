@@ -48,6 +48,8 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly mostQueuedOfSegment?: number;
   /** Queries of one segment that processes have before them at a time. Default 64. */
   readonly mostRunningOfSegment?: number;
+  /** Long answers that are being read before ENGINE_POOL_FULL; half of them of one segment before SEGMENT_QUEUE_FULL. Default 256. */
+  readonly mostStreams?: number;
   /** How long the check of a file may take, whatever its size, milliseconds. Default 60,000; a large file has more. */
   readonly leastCheckMs?: number;
   /** How long a schema may run, milliseconds. Default 5,000. */
@@ -83,7 +85,7 @@ export class ProcessEngine implements Engine {
       mostSlowQueued: options.mostSlowQueued ?? 64,
       mostQueuedOfSegment: options.mostQueuedOfSegment ?? 1_000,
       mostRunningOfSegment: options.mostRunningOfSegment ?? 64,
-
+      mostStreams: options.mostStreams ?? 256,
       child: child.queries,
       children,
       startChildren: options.startChildren ?? children,

@@ -38,8 +38,13 @@ export interface CallQueue {
   ended(load: SegmentLoad): void;
 }
 
-/** Told once, when the asker has all or its error. */
-type OnEnded = (call: QueryCall, error?: ErrorCode) => void;
+/** Whoever has taken a query on. */
+export interface CallOwner {
+  /** Its answer is a long one: why it may not begin. */
+  refuseStream(call: QueryCall): TroughError | undefined;
+  /** Told once, when the asker has all or its error. */
+  ended(call: QueryCall, error?: ErrorCode): void;
+}
 
 /** Node runs a timer that is set for longer at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -64,7 +69,7 @@ export class QueryCall {
   /** What the child took to open and prepare, milliseconds, as soon as it has said so. */
   openMs: number | undefined;
   state: 'running' | 'streaming' | 'ended' = 'running';
-  readonly #onEnded: OnEnded;
+  readonly #owner: CallOwner;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout;
   #resolve!: (answer: EngineAnswer) => void;
@@ -78,10 +83,10 @@ export class QueryCall {
   #endedAt = 0;
   #bytes = 0;
 
-  constructor(query: EngineQuery, signal: AbortSignal | undefined, onEnded: OnEnded) {
+  constructor(query: EngineQuery, signal: AbortSignal | undefined, owner: CallOwner) {
     this.query = query;
     this.sizeBytes = query.sql.length + (query.params === undefined ? 0 : sizeOf(query.params));
-    this.#onEnded = onEnded;
+    this.#owner = owner;
     this.#signal = signal;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -122,11 +127,17 @@ export class QueryCall {
     this.#bytes = body.length;
     this.#summary = summary;
     this.#resolve({ columns, body, summary: () => summary });
-    this.#onEnded(this);
+    this.#owner.ended(this);
   }
 
   begin(columns: readonly string[], chunk: Uint8Array): void {
     if (this.state !== 'running') return;
+    const refusal = this.#owner.refuseStream(this);
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      this.place?.giveUp(this, 'cancelled');
+      return;
+    }
     this.state = 'streaming';
     this.#firstAt = performance.now();
     this.#bytes = chunk.length;
@@ -140,7 +151,7 @@ export class QueryCall {
     });
     body.push(chunk);
     this.#body = body;
-    this.#resolve({ columns, body, summary: () => this.#summaryOrThrow() });
+    this.#resolve({ columns, body, failure: body.failure, summary: () => this.#summaryOrThrow() });
   }
 
   chunk(bytes: Uint8Array): void {
@@ -152,14 +163,14 @@ export class QueryCall {
     if (!this.#end()) return;
     this.#summary = summary;
     this.#body?.end();
-    this.#onEnded(this);
+    this.#owner.ended(this);
   }
 
   fail(error: TroughError): void {
     if (!this.#end()) return;
     if (this.#body === undefined) this.#reject(error);
     else this.#body.fail(error);
-    this.#onEnded(this, error.code);
+    this.#owner.ended(this, error.code);
   }
 
   /** What became of it, when it has ended. */

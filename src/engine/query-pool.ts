@@ -1,9 +1,10 @@
-import { type ErrorCode, TroughError } from '../errors.ts';
+import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ChildOptions } from './child-process.ts';
 import { type EngineAnswer, type EngineQuery, type QueryLoad, type QueryRecord } from './engine.ts';
 import { outOfMemory } from './out-of-memory.ts';
-import { QueryCall } from './query-call.ts';
+import { OpenStreams } from './open-streams.ts';
+import { type CallOwner, QueryCall } from './query-call.ts';
 import { type Death, type KillReason, QuerySlot, type SlotCounters, type SlotEvents } from './query-slot.ts';
 import { QuickLane } from './quick-lane.ts';
 import { SlowLane } from './slow-lane.ts';
@@ -29,6 +30,8 @@ export interface QueryPoolOptions {
   readonly mostQueuedOfSegment: number;
   /** Queries of one segment that children have before them at a time. */
   readonly mostRunningOfSegment: number;
+  /** Answers that are streams, at a time: each holds a statement, and some chunks that its reader has not taken. Of one segment half of them. */
+  readonly mostStreams: number;
   readonly log: Log;
   /** Once for each query, when it has ended or was refused. Must not throw. */
   readonly onQuery?: ((record: QueryRecord) => void) | undefined;
@@ -53,12 +56,14 @@ export class QueryPool {
     restarts: 0,
   };
   readonly #open = new Set<QueryCall>();
+  readonly #streams: OpenStreams;
   #whenIdle: (() => void) | undefined;
   queries = 0;
   failures = 0;
 
   constructor(options: QueryPoolOptions) {
     this.#options = options;
+    this.#streams = new OpenStreams(options.mostStreams);
     this.#quick = new QuickLane({
       children: options.children,
       mostRunningOfSegment: options.mostRunningOfSegment,
@@ -99,7 +104,7 @@ export class QueryPool {
       return Promise.reject(refusal);
     }
     this.queries += 1;
-    const call = new QueryCall(query, signal, this.#onEnded);
+    const call = new QueryCall(query, signal, this.#owner);
     this.#open.add(call);
     if (isSuspect) this.#slow.add(call);
     else this.#quick.add(call);
@@ -257,11 +262,15 @@ export class QueryPool {
     for (const call of this.#quick.giveUpAll()) call.fail(cause);
   }
 
-  readonly #onEnded = (call: QueryCall, error?: ErrorCode): void => {
-    if (error !== undefined) this.failures += 1;
-    this.#open.delete(call);
-    this.#options.onQuery?.(call.record(error));
-    if (this.#open.size === 0) this.#whenIdle?.();
+  readonly #owner: CallOwner = {
+    refuseStream: (call) => this.#streams.refusal(call),
+    ended: (call, error) => {
+      if (error !== undefined) this.failures += 1;
+      this.#open.delete(call);
+      this.#streams.ended(call);
+      this.#options.onQuery?.(call.record(error));
+      if (this.#open.size === 0) this.#whenIdle?.();
+    },
   };
 }
 

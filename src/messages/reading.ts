@@ -29,6 +29,8 @@ export interface ReadAnswer {
   readonly version: string;
   readonly columns: readonly string[];
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Of a stream: aborts when it has failed, with the error as its reason, also while its reader takes nothing and would not come to the error. */
+  readonly failure?: AbortSignal | undefined;
   /** Valid once the body has ended well. */
   readonly summary: () => ReadSummary;
 }

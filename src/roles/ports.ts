@@ -81,6 +81,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     mostQueuedOfSegment: settings.maxSegmentQueries,
     mostRunningOfSegment: settings.maxSegmentRunning,
     mostSlowQueued: settings.maxSlowQueries,
+    mostStreams: settings.maxStreams,
     graceMs: settings.stopGraceMs / 10,
     onQuery: queries.add,
   });

@@ -147,6 +147,11 @@ export const SETTINGS = {
     [1, 100_000],
     'queries that are known to run long and wait, half of them of one segment; more are answered busy',
   ),
+  maxStreams: integer(
+    256,
+    [1, 100_000],
+    'answers too long to be sent whole that are read at a time, half of them of one segment; more are answered busy',
+  ),
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),
