@@ -6,26 +6,31 @@ import { existsSync, readFileSync } from 'node:fs';
 const MOST_LINES = 30;
 
 let [passed, failed, skipped] = [0, 0, 0];
-
-function tellFailure(what, message) {
-  failed += 1;
-  const lines = message.split('\n');
-  process.stdout.write(`failed: ${what}\n${lines.slice(0, MOST_LINES).join('\n    ')}\n\n`);
-}
-
 for (const file of process.argv.slice(2)) {
   if (!existsSync(file)) {
-    tellFailure(file, 'The suite wrote no report.');
+    failed += 1;
+    tell(file, 'the suite wrote no report');
     continue;
   }
-  const { numPassedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
   passed += numPassedTests;
+  failed += numFailedTests;
   skipped += numPendingTests + numTodoTests;
   for (const { name, status, message, assertionResults } of testResults) {
-    if (status === 'failed' && assertionResults.length === 0) tellFailure(name, message);
-    for (const { status, fullName, failureMessages } of assertionResults)
-      if (status === 'failed') tellFailure(`${name} > ${fullName}`, failureMessages.join('\n'));
+    if (status === 'failed' && assertionResults.length === 0) {
+      failed += 1;
+      tell(name, message);
+    }
+    for (const test of assertionResults)
+      if (test.status === 'failed') tell(`${name} > ${test.fullName}`, test.failureMessages.join('\n'));
   }
 }
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+function tell(what, message) {
+  const lines = message.split('\n').slice(0, MOST_LINES);
+  process.stdout.write(`failed: ${what}\n${lines.map((line) => `    ${line}\n`).join('')}\n`);
+}
