@@ -144,9 +144,9 @@ export class QuickLane {
     if (this.#queues.size === 0) return undefined;
     let full: number | undefined;
     let heldUp: number | undefined;
-    for (const [other, slot] of this.#slots.entries()) {
+    for (let other = 0; other < this.#slots.length; other += 1) {
       if (other === home || !this.#queues.hasTurn(other)) continue;
-      if (!slot.isFlowing(now)) heldUp = other;
+      if (this.#slots[other]?.isFlowing(now) !== true) heldUp = other;
       else if (hasLittle(this.#slots[home])) full = other;
     }
     if (heldUp !== undefined && hasOwn) this.#isGuestsTurn = !this.#isGuestsTurn;
