@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { slotName, slotOf } from './slot.ts';
 
 /** Where a node keeps what, under its data directory. The slot directories keep each one small enough for millions of files. */
@@ -24,15 +24,18 @@ export interface DataPaths {
 }
 
 export function dataPaths(root: string): DataPaths {
+  const copies = join(root, 'segments');
+  const hot = join(root, 'hot');
+  // An id has nothing in it that a path would be cleaned of; every read asks for one.
   const inSlot = (kind: string, segment: string): string =>
-    join(root, kind, slotName(slotOf(segment)), `${segment}.sqlite`);
+    `${kind}${sep}${slotName(slotOf(segment))}${sep}${segment}.sqlite`;
   const tmpDir = join(root, 'tmp');
   const lostDir = join(root, 'lost+found');
   const cacheDir = join(root, 'cache');
   return {
     root,
-    copy: (segment) => inSlot('segments', segment),
-    hot: (segment) => inSlot('hot', segment),
+    copy: (segment) => inSlot(copies, segment),
+    hot: (segment) => inSlot(hot, segment),
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
     tmpDir,

@@ -7,7 +7,7 @@ export type Slot = number & { readonly [brand]: 'Slot' };
 export const SLOT_COUNT = 16_384;
 
 export function slotOf(id: string): Slot {
-  return (crc32(Buffer.from(id, 'utf8')) & (SLOT_COUNT - 1)) as Slot;
+  return (crc32(id) & (SLOT_COUNT - 1)) as Slot;
 }
 
 /** The slot as the four hex digits of its directory name. */

@@ -37,7 +37,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     actor.send({ kind: 'assign', assign }),
   );
   const reports = answerJson(bus, { subject: subjects.node(self.node, 'copy') }, CopyRequest, ({ segment }) =>
-    Promise.resolve(report(context, parseSegmentId(segment))),
+    report(context, parseSegmentId(segment)),
   );
   supervisor.adopt('assign subscription', () => {
     reports.unsubscribe();
@@ -50,8 +50,8 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   });
 }
 
-function report({ parts }: NodeContext, segment: SegmentId): CopyReport {
-  const record = parts.inventory?.record(segment);
+async function report({ parts }: NodeContext, segment: SegmentId): Promise<CopyReport> {
+  const record = await parts.inventory?.record(segment);
   return {
     copy:
       record === undefined

@@ -117,7 +117,7 @@ export class PlacementChecks {
         // One that is gone holds nothing up, and no more does a file that nobody can fetch.
         if (served.has(name) || parts === undefined || !this.#world.isWell(name)) continue;
         if ((parts.copier?.unfetchable ?? 0) > 0 || this.#isShredded(id)) continue;
-        const had = parts.inventory?.record(parseSegmentId(id))?.version ?? 0;
+        const had = parts.inventory?.held(parseSegmentId(id))?.version ?? 0;
         if (had >= version || this.#truths.lostAt(name, id) > this.#world.now - LOST_MS) continue;
         this.#world.fail(`${name} serves ${id} from now on, and has version ${String(had)} of ${String(version)}`);
       }

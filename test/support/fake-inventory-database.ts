@@ -1,4 +1,4 @@
-import { type LocalDatabase, type SqlParams, type SqlValue } from '../../src/engine/engine.ts';
+import { type LocalDatabase, type LocalStatement, type SqlParams, type SqlValue } from '../../src/engine/engine.ts';
 import { FakeGate } from './fake-gate.ts';
 
 /** What the inventory asks of its database, over a map that outlives it: rows are what a restart would find. */
@@ -10,26 +10,28 @@ export class FakeInventoryDatabase implements LocalDatabase {
     this.rows = rows;
   }
 
-  async run(statements: readonly { readonly sql: string; readonly params?: SqlParams }[]): Promise<void> {
+  async run(statements: readonly LocalStatement[]): Promise<void> {
     await this.gate.pass('run');
-    for (const { sql, params } of statements) {
-      const values = params as readonly SqlValue[];
-      if (sql.startsWith('insert or replace into copies')) this.rows.set(String(values[0]), values);
-      else if (sql.startsWith('delete from copies')) this.rows.delete(String(values[0]));
-      else throw new Error(`not known to this fake: ${sql}`);
+    for (const { sql, params, rows } of statements) {
+      for (const values of rows ?? [params as readonly SqlValue[]]) {
+        if (sql.startsWith('insert or replace into copies')) this.rows.set(String(values[0]), values);
+        else if (sql.startsWith('delete from copies')) this.rows.delete(String(values[0]));
+        else throw new Error(`not known to this fake: ${sql}`);
+      }
     }
   }
 
   async all(sql: string, params: SqlParams = []): Promise<readonly (readonly SqlValue[])[]> {
     await this.gate.pass('all');
-    if (!sql.startsWith('select id, version, size_bytes, sha256, verified_at from copies')) {
+    const id = String((params as readonly SqlValue[])[0]);
+    if (/^select .* from copies where id = \?$/.test(sql))
+      return [this.rows.get(id)].filter((row) => row !== undefined);
+    if (!/^select id, version, size_bytes\b.* from copies where id > \?/.test(sql))
       throw new Error(`not known to this fake: ${sql}`);
-    }
-    const after = String((params as readonly SqlValue[])[0]);
-    const ids = Array.from(this.rows.keys()).filter((id) => id > after);
+    const ids = Array.from(this.rows.keys()).filter((other) => other > id);
     // Smaller pages than asked for: whoever reads them takes what it gets.
     const page = ids.sort().slice(0, 2);
-    return page.flatMap((id) => [this.rows.get(id) ?? []]);
+    return page.flatMap((one) => [this.rows.get(one) ?? []]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -167,7 +167,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   #want(row: ManifestRow): void {
     if (!isSegmentId(row.id)) return;
     this.#remover.keep(row.id);
-    const have = this.#deps.inventory.record(row.id);
+    const have = this.#deps.inventory.held(row.id);
     if (have !== undefined && have.version >= row.version) return;
     if ((this.#wanted.get(row.id)?.version ?? -1) >= row.version) return;
     this.#wanted.set(row.id, row);
@@ -222,9 +222,9 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   }
 
   async #damaged(segment: SegmentId): Promise<void> {
-    const record = this.#deps.inventory.record(segment);
-    if (record === undefined) return;
-    this.#deps.log.error({ actor: this.name, segment, version: record.version }, 'a copy is damaged and is replaced');
+    const held = this.#deps.inventory.held(segment);
+    if (held === undefined) return;
+    this.#deps.log.error({ actor: this.name, segment, version: held.version }, 'a copy is damaged and is replaced');
     await this.#remover.remove([segment]);
     this.#reconcileSoon();
   }

@@ -2,6 +2,7 @@ import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
 import { type CopyFiles, type LocalCopy } from '../../messages/local-files.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { CopyTable, type HeldCopy } from './copy-table.ts';
 
 export const INVENTORY_MIGRATIONS = [
   `create table copies (
@@ -19,16 +20,18 @@ export interface CopyRecord {
 }
 
 /** In pages: all rows at once would be some hundred megabytes on the way between two processes. */
-const PAGE = 'select id, version, size_bytes, sha256, verified_at from copies where id > ? order by id limit 5000';
+const PAGE = 'select id, version, size_bytes from copies where id > ? order by id limit 20000';
+const RECORD = 'select id, version, size_bytes, sha256, verified_at from copies where id = ?';
 
 /**
- * The verified copies of this node, in its own database: a restart reads this and does not look at a million files.
+ * The verified copies of this node, in its own database: a restart reads this and does not look at a million files. What a read asks for is in
+ * memory, packed; the rest stays in the database.
  * A record is written after its file is in place and removed before its file is.
  */
 export class Inventory implements CopyFiles {
   readonly #database: LocalDatabase;
   readonly #paths: DataPaths;
-  readonly #records = new Map<SegmentId, CopyRecord>();
+  readonly #held = new CopyTable();
   #storedBytes = 0;
 
   private constructor(database: LocalDatabase, paths: DataPaths) {
@@ -39,15 +42,17 @@ export class Inventory implements CopyFiles {
   static async load(database: LocalDatabase, paths: DataPaths): Promise<Inventory> {
     const inventory = new Inventory(database, paths);
     for (let after: SqlValue | undefined = ''; after !== undefined;) {
-      const rows = await database.all(PAGE, [after]);
-      for (const row of rows) inventory.#remember(recordOf(row));
+      const rows: readonly (readonly SqlValue[])[] = await database.all(PAGE, [after]);
+      // Only what was a segment id was ever written there.
+      for (const [id, version, sizeBytes] of rows)
+        inventory.#remember(id as SegmentId, { version: Number(version), sizeBytes: Number(sizeBytes) });
       after = rows.at(-1)?.[0];
     }
     return inventory;
   }
 
   get count(): number {
-    return this.#records.size;
+    return this.#held.size;
   }
 
   get storedBytes(): number {
@@ -55,17 +60,23 @@ export class Inventory implements CopyFiles {
   }
 
   copy(segment: SegmentId): LocalCopy | undefined {
-    const record = this.#records.get(segment);
-    if (record === undefined) return undefined;
-    return { file: this.#paths.copy(segment), version: record.version, sizeBytes: record.sizeBytes };
+    const held = this.#held.get(segment);
+    return held === undefined ? undefined : { file: this.#paths.copy(segment), ...held };
   }
 
-  record(segment: SegmentId): CopyRecord | undefined {
-    return this.#records.get(segment);
+  /** What is held of it, without where. */
+  held(segment: SegmentId): HeldCopy | undefined {
+    return this.#held.get(segment);
+  }
+
+  async record(segment: SegmentId): Promise<CopyRecord | undefined> {
+    if (this.#held.get(segment) === undefined) return undefined;
+    const [row] = await this.#database.all(RECORD, [segment]);
+    return row === undefined ? undefined : recordOf(row);
   }
 
   ids(): Iterable<SegmentId> {
-    return this.#records.keys();
+    return this.#held.ids();
   }
 
   async add(record: CopyRecord): Promise<void> {
@@ -76,24 +87,23 @@ export class Inventory implements CopyFiles {
         params: [id, version, sizeBytes, sha256, verifiedMs],
       },
     ]);
-    this.#remember(record);
+    this.#remember(id, { version, sizeBytes });
   }
 
   /** In one transaction. */
   async remove(ids: readonly SegmentId[]): Promise<void> {
     for (const id of ids) this.#forget(id);
-    await this.#database.run(ids.map((id) => ({ sql: 'delete from copies where id = ?', params: [id] })));
+    await this.#database.run([{ sql: 'delete from copies where id = ?', rows: ids.map((id) => [id]) }]);
   }
 
-  #remember(record: CopyRecord): void {
-    this.#forget(record.id);
-    this.#records.set(record.id, record);
-    this.#storedBytes += record.sizeBytes;
+  #remember(id: SegmentId, held: HeldCopy): void {
+    this.#storedBytes += held.sizeBytes - (this.#held.get(id)?.sizeBytes ?? 0);
+    this.#held.set(id, held);
   }
 
   #forget(id: SegmentId): void {
-    this.#storedBytes -= this.#records.get(id)?.sizeBytes ?? 0;
-    this.#records.delete(id);
+    this.#storedBytes -= this.#held.get(id)?.sizeBytes ?? 0;
+    this.#held.delete(id);
   }
 }
 

@@ -132,7 +132,7 @@ test('a restart reads the inventory and fetches only what is not in it', async (
   await first.tick();
   const inventory = await Inventory.load(new FakeInventoryDatabase(first.database.rows), paths);
   expect({ count: inventory.count, bytes: inventory.storedBytes }).toEqual({ count: 1, bytes: 3 });
-  expect(inventory.record(A)).toMatchObject({ version: 70, sha256: sha256Of('one') });
+  expect(await inventory.record(A)).toMatchObject({ version: 70, sha256: sha256Of('one') });
   const second = await copying({ inventory });
   second.leader.rows = [second.row('a', 'one', 70), second.row('b', 'two', 70)];
   await second.tick();

@@ -37,7 +37,7 @@ test('changes that the leader tells of are fetched without another manifest', as
   await assign({ sequence: 2, changed: [row('a', 'newer', 80), row('b', 'two', 71)] });
   await assign({ sequence: 2 });
   expect([content('a'), content('b')]).toEqual(['newer', 'two']);
-  expect(inventory.record(A)).toMatchObject({ version: 80, sha256: sha256Of('newer'), sizeBytes: 5 });
+  expect(await inventory.record(A)).toMatchObject({ version: 80, sha256: sha256Of('newer'), sizeBytes: 5 });
   expect(leader.asked).toBe(1);
 });
 
