@@ -27,7 +27,8 @@ export const CATALOGUE_MIGRATIONS = [
      insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
        on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
    end`,
-  // Rows lie in the order in which they came, so that very many can come at a time; the indexes are narrow. People read the view.
+  // Rows lie in the order in which they came, so that very many can come at a time. The index by slot is in runs of half a million rows: as
+  // slots are in no order, each batch would else change every page of it, however many there are. People read the view.
   `create table segment (
      key integer primary key, id text not null, slot integer not null, tier text not null, copies integer not null,
      version integer not null, size_bytes integer not null, modified_ms integer not null, vanished integer not null default 0,
@@ -37,7 +38,7 @@ export const CATALOGUE_MIGRATIONS = [
      select id, slot, tier, copies, version, size_bytes, modified_ms, vanished, unhex(sha256), schema from segments order by id;
    drop table segments;
    create unique index segment_by_id on segment (id);
-   create index segment_by_slot on segment (slot);
+   create index segment_by_slot on segment (key >> 19, slot);
    create view segments as select id, slot, tier, copies, version, size_bytes as bytes, lower(nullif(hex(sha256), '')) as sha256, schema,
      modified_ms, vanished from segment;
    create trigger segment_added after insert on segment begin
