@@ -1,5 +1,6 @@
 import { type Control } from '../messages/control.ts';
 import {
+  ColdCheckBody,
   DrainBody,
   EmptyBody,
   PlanParameters,
@@ -54,6 +55,9 @@ export function managerHandlers(control: Control): V1Handlers<'manager'> {
     undrain: async (exchange) => {
       const { node } = await jsonBody(exchange, DrainBody);
       reply(exchange, await control.drain({ op: 'undrain', node }));
+    },
+    coldCheck: async (exchange) => {
+      reply(exchange, await control.coldCheck(await jsonBody(exchange, ColdCheckBody, {})));
     },
     nodes: async (exchange) => {
       const { nodes } = await control.status({});

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ColdCheckAnswer, type ColdCheckRequest } from './cold-check.ts';
 import { CopyReport } from './copy-report.ts';
 
 /** Requests to the leader (`trough.sync.<verb>`) and their answers, JSON. Ids are checked where they are used. */
@@ -255,4 +256,6 @@ export interface Control {
   status(request: StatusRequest): Promise<StatusAnswer>;
   plan(request: PlanRequest): Promise<PlanAnswer>;
   drain(request: DrainRequest): Promise<DrainAnswer>;
+  /** One stretch: `next` of the answer says where to go on. */
+  coldCheck(request: ColdCheckRequest): Promise<ColdCheckAnswer>;
 }

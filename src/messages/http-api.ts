@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ColdCheckRequest } from './cold-check.ts';
 import { SegmentsRequest, Tier } from './control.ts';
 
 /** The bodies of the `/v1` routes. The OpenAPI document is made from these very schemas. */
@@ -112,6 +113,8 @@ export const SegmentsParameters = z.strictObject({
   after: z.string().optional().describe('Ids after this one, in byte order: `next` of the page before.'),
   limit: z.coerce.number().pipe(SegmentsRequest.shape.limit.unwrap()).optional(),
 });
+
+export const ColdCheckBody = z.strictObject(ColdCheckRequest.shape);
 
 export const DrainBody = z.strictObject({ node: z.string() });
 

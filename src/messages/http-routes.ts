@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { ColdCheckAnswer } from './cold-check.ts';
 import {
   DrainAnswer,
   PlanAnswer,
@@ -10,6 +11,7 @@ import {
   StatusAnswer,
 } from './control.ts';
 import {
+  ColdCheckBody,
   DrainBody,
   EmptyBody,
   PlanParameters,
@@ -166,6 +168,16 @@ export const V1_ROUTES = {
     summary: 'Takes a drain back: the node gets its share again.',
     body: DrainBody,
     answer: DrainAnswer,
+  },
+  coldCheck: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/cold/check',
+    summary:
+      'Compares a stretch of the catalogue with cold storage; `next` of the answer is `after` of the request that goes on.',
+    body: ColdCheckBody,
+    bodyOptional: true,
+    answer: ColdCheckAnswer,
   },
   openapi: {
     port: 'every',

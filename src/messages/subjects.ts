@@ -13,11 +13,12 @@ export const SYNC_VERBS = [
   'status',
   'plan',
   'drain',
+  'coldcheck',
 ] as const;
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
-export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy';
+export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy' | 'restore';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

@@ -17,6 +17,7 @@ import {
   ShredAnswer,
   StatusAnswer,
 } from '../messages/control.ts';
+import { ColdCheckAnswer, RestoreAnswer, type RestoreRequest } from '../messages/cold-check.ts';
 import { CopyReport } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
@@ -88,6 +89,8 @@ export class BusCalls implements NodeCalls, PeerCalls {
       status: at('status', StatusAnswer, SHORT_MS, always),
       plan: at('plan', PlanAnswer, SHORT_MS, always),
       drain: at('drain', DrainAnswer, SHORT_MS, always),
+      // What it mended is mended, when it is asked again.
+      coldCheck: at('coldcheck', ColdCheckAnswer, LONG_MS, always),
     };
   }
 
@@ -107,6 +110,11 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   close(node: string, request: unknown): Promise<HolderAnswer> {
     return this.#askNode(node, 'close', request, HolderAnswer);
+  }
+
+  /** Has the node publish its copy once more. */
+  restore(node: string, request: RestoreRequest): Promise<RestoreAnswer> {
+    return this.#askNode(node, 'restore', request, RestoreAnswer);
   }
 
   /** Who answers under the node name; undefined when nobody does. */
@@ -167,7 +175,12 @@ export class BusCalls implements NodeCalls, PeerCalls {
     }
   }
 
-  #askNode<T>(node: string, verb: 'open' | 'promote' | 'close', request: unknown, schema: z.ZodType<T>): Promise<T> {
+  #askNode<T>(
+    node: string,
+    verb: 'open' | 'promote' | 'close' | 'restore',
+    request: unknown,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
     const options = { deadlineMs: LONG_MS, silenceMs: CONTROL_SILENCE_MS };
     return this.#asNode(node, () => this.#json(this.#deps.subjects.node(node, verb), request, schema, options));
   }

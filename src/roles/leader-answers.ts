@@ -1,12 +1,14 @@
 import { type z } from 'zod';
 import { type Assigner } from '../actors/leader/assigner.ts';
 import { type CatalogueMessage } from '../actors/leader/catalogue.ts';
+import { type ColdCheckMessage } from '../actors/leader/cold-check.ts';
 import { type ManifestPage, type SlotRank } from '../actors/leader/catalogue-rows.ts';
 import { type LeadershipState } from '../actors/leader/leadership.ts';
 import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
 import { type BusAnswer } from '../bus/bus.ts';
 import { TroughError } from '../errors.ts';
+import { ColdCheckRequest } from '../messages/cold-check.ts';
 import {
   DrainRequest,
   type ManifestAnswer,
@@ -45,6 +47,7 @@ export interface LeaderParts {
   readonly assigner: Assigner;
   readonly catalogue: ActorRef<CatalogueMessage>;
   readonly registrar: ActorRef<RegistrarMessage>;
+  readonly coldCheck: ActorRef<ColdCheckMessage>;
   readonly schemas: ActorRef<SchemaMessage>;
 }
 
@@ -99,7 +102,7 @@ async function handOn(
 }
 
 function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<SyncVerb, Answer>> {
-  const { registrar, schemas, catalogue } = parts;
+  const { registrar, schemas, catalogue, coldCheck } = parts;
   return {
     provision: checked(ProvisionRequest, (request) =>
       ask(registrar, (reply) => ({ kind: 'provision', request, reply })),
@@ -114,6 +117,7 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     status: checked(StatusRequest, () => answerStatus(context, parts)),
     plan: checked(PlanRequest, (request) => answerPlanned(context, parts, request)),
     drain: checked(DrainRequest, (request) => answerDrain(context, request)),
+    coldcheck: checked(ColdCheckRequest, (request) => ask(coldCheck, (reply) => ({ kind: 'check', request, reply }))),
   };
 }
 

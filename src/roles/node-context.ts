@@ -1,5 +1,6 @@
 import { type QueryObserver } from '../actors/queries/query-observer.ts';
 import { type Bus } from '../bus/bus.ts';
+import { type ColdCare } from '../cold/cold-care.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
 import { type Disk } from '../disk/disk.ts';
 import { type Engine } from '../engine/engine.ts';
@@ -28,6 +29,8 @@ export interface NodeContext {
   readonly bus: Bus;
   readonly store: MetadataStore;
   readonly cold: ColdStore;
+  /** Absent: this cold storage offers no way to be looked through. */
+  readonly care?: ColdCare;
   readonly engine: Engine;
   readonly disk: Disk;
   readonly paths: DataPaths;

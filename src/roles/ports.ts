@@ -4,6 +4,7 @@ import { NatsBus } from '../bus/nats-bus.ts';
 import { connectNats } from '../bus/nats-connection.ts';
 import { findNatsServer } from '../bus/nats-server-binary.ts';
 import { startNatsServer } from '../bus/nats-server.ts';
+import { type ColdCare } from '../cold/cold-care.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
 import { LocalDirectory } from '../cold/local-directory.ts';
 import { type Disk } from '../disk/disk.ts';
@@ -28,6 +29,8 @@ export interface Ports {
   readonly bus: Bus;
   readonly store: MetadataStore;
   readonly cold: ColdStore;
+  /** The same storage, for those who look after it. Absent: it offers no way to be looked through. */
+  readonly care?: ColdCare;
   readonly engine: Engine;
   readonly disk: Disk;
   /** Where clients reach NATS. */
@@ -89,10 +92,10 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   const disk = new LocalDisk((file) => {
     engine.forget(file);
   });
-  return { bus, store, cold, engine, disk, natsUrl: servers.join(',') };
+  return { bus, store, cold, care: cold, engine, disk, natsUrl: servers.join(',') };
 }
 
-async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore> {
+async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore & ColdCare> {
   const place = parseColdPlace(settings.cold);
   if (place.kind === 'directory') return new LocalDirectory({ root: place.path });
   // Loaded where it is used: its package is large.

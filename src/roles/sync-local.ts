@@ -1,6 +1,8 @@
 import { Copier } from '../actors/copies/copier.ts';
 import { Inventory, INVENTORY_MIGRATIONS } from '../actors/copies/inventory.ts';
+import { TroughError } from '../errors.ts';
 import { keys } from '../messages/keys.ts';
+import { type RestoreAnswer, RestoreRequest } from '../messages/cold-check.ts';
 import { type CopyReport, CopyRequest } from '../messages/copy-report.ts';
 import { Assign } from '../messages/node-messages.ts';
 import { nodesOf } from '../model/placement.ts';
@@ -39,7 +41,11 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   const reports = answerJson(bus, { subject: subjects.node(self.node, 'copy') }, CopyRequest, ({ segment }) =>
     report(context, parseSegmentId(segment)),
   );
+  const restores = answerJson(bus, { subject: subjects.node(self.node, 'restore') }, RestoreRequest, (request) =>
+    restore(context, request),
+  );
   supervisor.adopt('assign subscription', () => {
+    restores.unsubscribe();
     reports.unsubscribe();
     assigned.unsubscribe();
   });
@@ -60,6 +66,22 @@ async function report({ parts }: NodeContext, segment: SegmentId): Promise<CopyR
     writable: parts.hotFile(segment) !== undefined,
     wanted: parts.copier?.wantedOf(segment) ?? null,
   };
+}
+
+/** What is published is compared with the record of the copy on its way: a copy that is damaged, or was replaced meanwhile, is COLD_COPY_TORN. */
+async function restore(
+  { parts, paths, care }: NodeContext,
+  { segment, version, modifiedMs }: RestoreRequest,
+): Promise<RestoreAnswer> {
+  const id = parseSegmentId(segment);
+  const record = await parts.inventory?.record(id);
+  if (care === undefined || record?.version !== version) {
+    throw new TroughError('COLD_MISSING', `there is no copy of version ${String(version)} of '${id}' here`, {
+      segment,
+    });
+  }
+  const { path, sizeBytes } = await care.restore(id, paths.copy(id), { sha256: record.sha256, modifiedMs });
+  return { path, sizeBytes, sha256: record.sha256 };
 }
 
 async function health({ parts, disk }: NodeContext, segment: SegmentId): Promise<{ ok: boolean; why: string }> {

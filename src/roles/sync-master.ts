@@ -9,10 +9,12 @@ import { Placer } from '../actors/leader/placer.ts';
 import { RollCall } from '../actors/leader/roll-call.ts';
 import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
 import { managerRoutes } from '../http/manager-routes.ts';
+import { type LocalDatabase } from '../engine/engine.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
 import { sayJson } from './endpoints.ts';
 import { bindLeaderAnswers } from './leader-answers.ts';
+import { startColdCheck } from './leader-cold-check.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
@@ -44,14 +46,15 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
     },
   });
   const assigning = supervisor.spawn(() => assigner, { mailboxLimit: MAILBOX });
-  const catalogue = await startCatalogue(context, assigning);
+  const { catalogue, database } = await startCatalogue(context, assigning);
   onLeading = () => {
     catalogue.send({ kind: 'adopt' });
   };
   const registrar = startRegistrar(context, leadership, catalogue, assigning);
   startDraining(context, leadership, registrar);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
-  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas });
+  const coldCheck = startColdCheck(context, catalogue, database);
+  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck });
   startPlacing(context, leadership, assigning);
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
   // The last to be served and the first to close: what it has taken in is still answered by all of the above.
@@ -82,19 +85,20 @@ function openManagerPort(context: NodeContext): { url: string } {
 async function startCatalogue(
   context: NodeContext,
   assigning: ActorRef<AssignerMessage>,
-): Promise<ActorRef<CatalogueMessage>> {
+): Promise<{ readonly catalogue: ActorRef<CatalogueMessage>; readonly database: LocalDatabase }> {
   const { supervisor, engine, paths, settings } = context;
   const database = await engine.openDatabase(paths.catalogue, CATALOGUE_MIGRATIONS);
   supervisor.adopt('catalogue database', () => database[Symbol.asyncDispose]());
+  const net = { everyMs: settings.coldFullScanIntervalMs, filesPerSecond: settings.coldWalkRate };
   const catalogue = supervisor.spawn(
-    () => new Catalogue({ ...context, database, file: paths.catalogue, emit: assigning.send }),
+    () => new Catalogue({ ...context, database, file: paths.catalogue, net, emit: assigning.send }),
     {
       mailboxLimit: MAILBOX,
     },
   );
   catalogue.send({ kind: 'scan' });
   supervisor.every(settings.coldScanIntervalMs, catalogue, () => ({ kind: 'scan' }));
-  return catalogue;
+  return { catalogue, database };
 }
 
 function startRegistrar(

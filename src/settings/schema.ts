@@ -138,6 +138,16 @@ export const SETTINGS = {
   promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),
+  coldFullScanIntervalMs: duration(
+    24 * 3_600_000,
+    'pause between two looks at everything in cold storage: the net for what the directories do not show',
+  ),
+  coldWalkRate: integer(
+    5_000,
+    [1, 1_000_000],
+    'files that such a look, or a check, passes in a second at most; the first look after a start does not wait',
+  ),
+  coldCheckRateBytes: byteSize(32 * 2 ** 20, "what 'trough cold check' reads of cold storage in a second at most"),
   bodyLimitBytes: byteSize(64_000_000, 'largest body of a request'),
   maxConcurrentQueries: integer(1_024, [1, 100_000], 'queries that wait for a process; more are answered busy'),
   maxSegmentQueries: integer(512, [1, 100_000], 'of those, queries of one segment; more are answered crowded'),

@@ -1,4 +1,4 @@
-import { type ColdStore } from '../../cold/cold-store.ts';
+import { type ColdFile, type ColdStore } from '../../cold/cold-store.ts';
 import { type Engine, type LocalDatabase } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
@@ -23,11 +23,13 @@ import {
   type SegmentCells,
   type SlotRank,
 } from './catalogue-rows.ts';
-import { ColdScan } from './cold-scan.ts';
+import { ColdScan, type ScanNet } from './cold-scan.ts';
 
 export type CatalogueMessage =
   /** Looks through cold storage for what others put there. */
   | { readonly kind: 'scan' }
+  /** Takes in files that somebody else has found in cold storage. */
+  | { readonly kind: 'take'; readonly files: readonly ColdFile[]; readonly reply: Reply<void> }
   /** Takes in the segments that only their leases know of: those that another leader granted and that were never published. */
   | { readonly kind: 'adopt' }
   | { readonly kind: 'granted'; readonly segment: SegmentId; readonly schema: string; readonly reply: Reply<void> }
@@ -65,6 +67,7 @@ export interface CatalogueDeps {
   readonly rule: (id: string) => SegmentTreatment;
   readonly emit: Emit<CatalogueChange>;
   readonly log: Log;
+  readonly net?: ScanNet;
 }
 
 const BATCH = 5_000;
@@ -91,6 +94,12 @@ export class Catalogue implements Actor<CatalogueMessage> {
         this.#scanning ??= this.#scan.run(this.#stopping.signal).finally(() => {
           this.#scanning = undefined;
         });
+        return;
+      case 'take':
+        await replyWith(
+          message.reply,
+          this.#scan.take(message.files).then(() => undefined),
+        );
         return;
       case 'adopt':
         await this.#adopt();

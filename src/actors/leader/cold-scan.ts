@@ -5,8 +5,16 @@ import { type ClusterView } from '../../messages/cluster-view.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { nextVersion } from '../../model/version.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { Throttle } from '../../runtime/throttle.ts';
 import { type CatalogueEntry, type CatalogueRows, type KnownFile } from './catalogue-rows.ts';
 import { KeySet } from './key-set.ts';
+
+/** The net below the listing of what changed: a writer that changes a file in place leaves its directory as it was. */
+export interface ScanNet {
+  readonly everyMs: number;
+  /** Except the first time: until then nothing is known. */
+  readonly filesPerSecond: number;
+}
 
 export interface ColdScanDeps {
   readonly clock: Clock;
@@ -14,6 +22,8 @@ export interface ColdScanDeps {
   readonly rows: CatalogueRows;
   readonly view: ClusterView;
   readonly log: Log;
+  /** How often everything is looked at again, and how fast. Default: once a day, as fast as it goes. */
+  readonly net?: ScanNet | undefined;
   /** Records what was found: files that are not what the catalogue says, with the version that they count as. */
   readonly found: (files: readonly CatalogueEntry[]) => Promise<void>;
 }
@@ -23,8 +33,7 @@ const BATCH = { first: 500, most: 50_000, share: 8 };
 const SWEEP = 20_000;
 /** A first listing of millions of files takes minutes: it says how far it is. */
 const SAY_EVERY_FILES = 100_000;
-/** A writer that changes a file in place leaves its directory as it was: only a complete listing sees that. */
-const COMPLETE_EVERY_MS = 24 * 3_600_000;
+const USUAL_NET: ScanNet = { everyMs: 24 * 3_600_000, filesPerSecond: Infinity };
 
 /** What a complete listing has named of what was known before it. */
 interface Round {
@@ -43,11 +52,14 @@ export class ColdScan {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
+    const { clock, log, net = USUAL_NET } = this.#deps;
     const startedAt = clock.monotonic();
-    if (startedAt - this.#completeAt >= COMPLETE_EVERY_MS) this.#cursor = undefined;
+    const isDue = startedAt - this.#completeAt >= net.everyMs;
+    if (isDue) this.#cursor = undefined;
+    const isFirst = this.#completeAt === -Infinity;
+    const pace = isDue && !isFirst ? new Throttle(clock, net.filesPerSecond) : undefined;
     try {
-      const changed = await this.#list(startedAt, signal);
+      const changed = await this.#list(startedAt, pace, signal);
       if (changed > 0) log.info({ segments: changed }, 'new or changed segments in cold storage');
     } catch (error) {
       this.#cursor = undefined;
@@ -56,7 +68,12 @@ export class ColdScan {
     }
   }
 
-  async #list(startedAt: number, signal: AbortSignal): Promise<number> {
+  /** Takes these files in, as if a listing had named them. How many are not what the catalogue says. */
+  async take(files: readonly ColdFile[]): Promise<number> {
+    return this.#take(files, undefined);
+  }
+
+  async #list(startedAt: number, pace: Throttle | undefined, signal: AbortSignal): Promise<number> {
     const { cold, log } = this.#deps;
     const round = this.#cursor === undefined ? await this.#nextRound() : undefined;
     let batch: ColdFile[] = [];
@@ -65,6 +82,7 @@ export class ColdScan {
     for await (const event of cold.list(this.#cursor, signal)) {
       switch (event.kind) {
         case 'file':
+          await pace?.take(1, signal);
           named += 1;
           if (named % SAY_EVERY_FILES === 0) this.#say(named, changed, startedAt);
           batch.push(event.file);

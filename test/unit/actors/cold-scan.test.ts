@@ -7,6 +7,7 @@ import { parseSegmentId } from '../../../src/model/segment-id.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 import { FakeColdStore } from '../../support/fake-cold-store.ts';
 import { FakeDisk } from '../../support/fake-disk.ts';
+import { passUntil } from '../../support/pass-until.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 
 const FILES = 250_000;
@@ -47,4 +48,35 @@ test('a listing of very many files says how far it is, and hands them on in batc
   expect(batches[0]).toBe(500);
   expect(Math.max(...batches)).toBeLessThanOrEqual(50_000);
   expect(batches.length).toBeLessThan(FILES / 500 / 4);
+});
+
+test('everything is looked at again after the time that is set, no faster than is set, but for the first time', async () => {
+  const cluster = new FakeCluster();
+  const { clock, view } = cluster;
+  const cold = new FakeColdStore(new FakeDisk(), () => 1);
+  for (let number = 0; number < 100; number += 1) cold.put(`s-${String(number)}`, 'x');
+  const cursors: (string | undefined)[] = [];
+  const list = cold.list.bind(cold);
+  cold.list = (cursor, signal) => {
+    cursors.push(cursor);
+    return list(cursor, signal);
+  };
+  const database: LocalDatabase = {
+    run: () => Promise.resolve(),
+    all: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const rows = new CatalogueRows(database, () => ({ copies: 1, tier: 'hot' }));
+  const found = (): Promise<void> => Promise.resolve();
+  const net = { everyMs: 3_600_000, filesPerSecond: 10 };
+  const scan = new ColdScan({ clock, cold, rows, view, log: recordingLog().log, net, found });
+  const { signal } = new AbortController();
+  await scan.run(signal);
+  await clock.advance(3_599_000);
+  await scan.run(signal);
+  expect(cursors).toEqual([undefined, '1']);
+
+  await clock.advance(1_000);
+  expect(await passUntil(clock, scan.run(signal))).toBeGreaterThanOrEqual(10_000);
+  expect(cursors.at(-1)).toBeUndefined();
 });

@@ -125,6 +125,7 @@ export function fakeControl(verbs: Partial<Control>): Control {
     status: notExpected,
     plan: notExpected,
     drain: notExpected,
+    coldCheck: notExpected,
     ...verbs,
   };
 }

@@ -33,6 +33,7 @@ const verbs = {
   status: refuse,
   plan: refuse,
   drain: refuse,
+  coldCheck: refuse,
 };
 const PORTS: Readonly<Record<string, HttpHandler>> = {
   read: readRoutes({ read: refuse, reports: fakeReports({ segment: refuse, slow: refuseNow }), log }),
