@@ -40,7 +40,8 @@ export interface JournalRange {
   /** The first sequence that is wanted. */
   readonly from: number;
   /**
-   * The last one. A claimant gives its claim's sequence, and so rests on no word but the journal's acknowledgement.
+   * The last one, which the key has or had: a claimant gives its claim's sequence, and so rests on no word but the journal's acknowledgement.
+   * JOURNAL_LOST when the key does not go that far.
    * Default: the key's last record, as the stream's leader has it when the reading begins.
    */
   readonly through?: number;
@@ -67,7 +68,8 @@ export interface Journal extends AsyncDisposable {
    * journal's servers: with its sequence, which is above `expected`. Appends of one key happen in the order of the calls, one at a time.
    *
    * A lost answer is resolved inside, for as long as it takes or until the signal fires: so the sequence also comes when somebody has
-   * appended after this record meanwhile.
+   * appended after this record meanwhile. The same call again (same id, body, expectation) goes on where one ended with JOURNAL_UNKNOWN. `body` must not change
+   * meanwhile.
    *
    * Errors: JOURNAL_FENCED (another record stands there; this one is not in the journal and never will be; context `found`: the key's
    * last sequence), JOURNAL_FULL, JOURNAL_BUSY (too many bytes wait here), JOURNAL_TOO_LARGE (context `limitBytes`): not appended.

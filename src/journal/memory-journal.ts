@@ -96,6 +96,7 @@ export class MemoryJournal implements Journal {
     checkSequence(from, 'the first sequence');
     const ended = this.#until(signal);
     const end = through ?? (await this.#ask(callOf('read', key), ended, () => this.#server.last(key)?.sequence ?? 0));
+    if (through !== undefined) await this.#demand(key, through, ended);
     for (let next = from; ;) {
       const begin = next;
       const records = await this.#ask(callOf('read', key), ended, () => this.#server.range(key, begin, end, CHUNK));
@@ -167,6 +168,11 @@ export class MemoryJournal implements Journal {
           throw fenced(key, expected, answer.found);
       }
     }
+  }
+
+  async #demand(key: JournalKey, through: number, ended: AbortSignal): Promise<void> {
+    const last = (await this.#ask(callOf('read', key), ended, () => this.#server.last(key)))?.sequence ?? 0;
+    if (last < through) throw lost(key.stream, `has ${key.name} up to ${String(last)}, not up to ${String(through)}`);
   }
 
   /** A call without lasting effect, tried until it is answered. */

@@ -24,6 +24,7 @@ export function reading(open: OpenJournal): void {
     expect(await read({ from: at(3), through: at(12) })).toEqual(sequences.slice(3, 13));
     expect(await read({ from: at(3), through: at(12) + 1 })).toEqual(sequences.slice(3, 13));
     expect(await read({ from: at(29) + 1 })).toEqual([]);
+    expect((await errorOf(read({ from: 0, through: at(29) + 100 }))).code).toBe('JOURNAL_LOST');
     expect(await read({ from: at(12), through: at(3) })).toEqual([]);
     expect(await collect(journal, newKey(journal))).toEqual([]);
   });

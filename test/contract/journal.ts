@@ -53,6 +53,17 @@ function appending(open: OpenJournal): void {
     expect(await texts(journal, inOneStream)).toEqual(['b']);
   });
 
+  it('takes the same append again for the same record, also when others came after it', async () => {
+    await using driver = await open();
+    const { journal } = driver;
+    const key = newKey(journal);
+    const first = await journal.append(key, entry('1'), 0);
+    expect(await journal.append(key, entry('1'), 0)).toBe(first);
+    await journal.append(key, entry('2'), first);
+    expect(await (await driver.other()).append(key, entry('1'), 0)).toBe(first);
+    expect(await texts(journal, key)).toEqual(['1', '2']);
+  });
+
   it('appends to one key in the order of the calls', async () => {
     await using driver = await open();
     const { journal } = driver;

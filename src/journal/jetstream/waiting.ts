@@ -1,0 +1,46 @@
+import { type Clock } from '../../runtime/clock.ts';
+import { type Requests } from './requests.ts';
+
+/** Waits, or less long when the signal fires. Never rejects. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(delayMs, done);
+    signal.addEventListener('abort', done);
+  });
+}
+
+/** Waits until there is a connection, or until the signal fires. */
+export async function whenConnected(requests: Requests, signal: AbortSignal): Promise<void> {
+  if (requests.connected || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      forget();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const forget = requests.onConnect(done);
+    signal.addEventListener('abort', done);
+  });
+}
+
+/** `work`'s result, or undefined when the signal fires first; `work` goes on then. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return undefined;
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      resolve(undefined);
+    };
+    signal.addEventListener('abort', end);
+    work
+      .finally(() => {
+        signal.removeEventListener('abort', end);
+      })
+      .then(resolve, reject);
+  });
+}
