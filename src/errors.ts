@@ -33,6 +33,8 @@ export const ERRORS = {
   // writer
   WRITE_QUEUE_FULL: 'busy',
   WRITE_OUTCOME_UNKNOWN: 'unknown',
+  REPLAY_DIFFERS: 'broken',
+  REPLAY_OTHER_SQLITE: 'broken',
   // bus
   BUS_UNREACHABLE: 'busy',
   BUS_NO_RESPONDERS: 'busy',

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { openDatabase, type OpenOptions, sqlError, type Sqlite } from './child-database.ts';
+import { setApplicationId } from './child-header.ts';
 import { RequestRunner } from './child-transaction.ts';
+import { type WireStamp } from './messages.ts';
 
 const BUSY_MS = 2_000;
 /** The only statement is our own: what SQLite has against it is the fault of the file. */
@@ -15,7 +18,7 @@ const NOT_ITS_FAULT: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'ENGINE_MEMO
 export function checkSchema(sql: string): void {
   const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
   try {
-    runSchema(db, sql);
+    runSchema(db, sql, undefined);
   } finally {
     db.close();
   }
@@ -25,7 +28,7 @@ export function checkSchema(sql: string): void {
  * Makes the file from the schema under a temporary name beside it, then renames it: a half-made file is never seen. So nothing needs to be
  * on disk before the one sync at the end; and it is in WAL mode already, which its first writer would have to sync otherwise.
  */
-export function buildFile(file: string, temporary: string, sql: string): void {
+export function buildFile(file: string, temporary: string, sql: string, stamp: WireStamp | undefined): void {
   if (existsSync(file)) return;
   const directory = dirname(file);
   try {
@@ -36,7 +39,7 @@ export function buildFile(file: string, temporary: string, sql: string): void {
     const db = openDatabase(temporary, { readonly: false, busyMs: 0 });
     try {
       db.exec('PRAGMA synchronous = OFF');
-      runSchema(db, sql);
+      runSchema(db, sql, stamp);
       db.exec('PRAGMA journal_mode = WAL');
     } finally {
       db.close();
@@ -68,10 +71,11 @@ export function verify(file: string): void {
   }
 }
 
-/** Makes a fresh copy a plain file without WAL, checked and synced. */
-export function finishSnapshot(file: string): { sizeBytes: number } {
+/** Makes a fresh copy a plain file without WAL, checked and synced. `newId`: its `application_id` from now on. */
+export function finishSnapshot(file: string, newId: number | undefined): { sizeBytes: number } {
   withDatabase(file, { readonly: false, busyMs: BUSY_MS }, (db) => {
     db.exec('PRAGMA journal_mode = DELETE');
+    if (newId !== undefined) setApplicationId(db, newId);
     quickCheck(db);
   });
   sync(file);
@@ -104,14 +108,18 @@ function quickCheck(db: Sqlite): void {
   if (finding !== 'ok') throw new TroughError('SEGMENT_DAMAGED', finding ?? 'quick_check gave no answer');
 }
 
-function runSchema(db: Sqlite, sql: string): void {
+function runSchema(db: Sqlite, sql: string, stamp: WireStamp = stampOfNow()): void {
   try {
-    new RequestRunner(db).runAlone(sql);
+    new RequestRunner(db).runAlone(sql, stamp);
   } catch (error) {
     const failure = sqlError(error, 'run');
     if (NOT_ITS_FAULT.has(failure.code)) throw failure;
     throw new TroughError('SCHEMA_INVALID', failure.message, failure.context, error);
   }
+}
+
+function stampOfNow(): WireStamp {
+  return { timeMs: Date.now(), seed: randomBytes(16).toString('hex') };
 }
 
 function sync(path: string): void {

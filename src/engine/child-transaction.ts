@@ -3,29 +3,34 @@ import { TroughError } from '../errors.ts';
 import { parseScript, touchesTemporary } from '../model/sql-rules.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { type SqlParams } from '../model/sql-types.ts';
+import { ConnectionState } from './child-connection-state.ts';
 import { bindings, sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
-import { type WireOutcome, type WireRequest } from './messages.ts';
+import { type WireOutcome, type WireRequest, type WireResult, type WireStamp, type WireWrite } from './messages.ts';
+import { type Ready, Statements } from './child-statements.ts';
+import { Moment } from './child-moment.ts';
 import { unpackParams } from './wire-values.ts';
 
-type Result = Extract<WireOutcome, { ok: true }>['results'][number];
-
-const STATEMENTS_KEPT = 64;
-const LONGEST_KEPT_SQL = 2_048;
-
-/** Runs the requests of clients inside one transaction of one database, each of them wholly or not at all. */
+/** Runs the requests of clients inside one transaction of one database, each of them wholly or not at all, and each as it would run at any other time. */
 export class RequestRunner {
   readonly #db: Sqlite;
   /** Not to be guessed, so that no script can release or go back to it. */
   readonly #savepoint = `"trough ${randomBytes(16).toString('hex')}"`;
-  readonly #kept = new Map<string, SqliteStatement>();
+  readonly #statements: Statements;
+  readonly #moment: Moment;
+  readonly #state: ConnectionState;
   readonly #begin: SqliteStatement;
   readonly #enter: SqliteStatement;
   readonly #leave: SqliteStatement;
   readonly #undo: SqliteStatement;
   readonly #counters: SqliteStatement;
+  /** Since the last commit. */
+  #isSchemaChanged = false;
 
   constructor(db: Sqlite) {
     this.#db = db;
+    this.#moment = new Moment(db);
+    this.#statements = new Statements(db);
+    this.#state = new ConnectionState(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#enter = db.prepare(`SAVEPOINT ${this.#savepoint}`);
     this.#leave = db.prepare(`RELEASE ${this.#savepoint}`);
@@ -37,45 +42,72 @@ export class RequestRunner {
    * Begins a transaction and runs the group; it stays open. When a request makes SQLite leave the transaction (ON CONFLICT ROLLBACK,
    * RAISE(ROLLBACK), a full disk), the group is run again without it, so that nothing of the others is lost.
    */
-  apply(requests: readonly WireRequest[]): readonly WireOutcome[] {
+  apply(writes: readonly WireWrite[]): readonly WireOutcome[] {
     const thrownOut = new Map<number, WireOutcome>();
     for (;;) {
-      this.#begin.run();
+      this.begin();
       const outcomes: WireOutcome[] = [];
-      for (const [index, request] of requests.entries()) {
-        const outcome = thrownOut.get(index) ?? this.#runOne(request);
+      for (const [index, write] of writes.entries()) {
+        const outcome = thrownOut.get(index) ?? this.run(write);
         if (!this.#db.inTransaction) {
           thrownOut.set(index, outcome);
           break;
         }
         outcomes.push(outcome);
       }
-      if (outcomes.length === requests.length) return outcomes;
+      if (outcomes.length === writes.length) return outcomes;
     }
   }
 
-  /** Runs a script in a transaction of its own; what fails is thrown, and nothing stays. */
-  runAlone(sql: string): void {
+  begin(): void {
+    this.#state.prepare();
     this.#begin.run();
+  }
+
+  commit(): void {
+    this.#db.exec('COMMIT');
+    this.#isSchemaChanged = false;
+    this.#state.committed();
+  }
+
+  rollback(): void {
+    this.#db.exec('ROLLBACK');
+    this.#undone();
+  }
+
+  /** Runs a script in a transaction of its own; what fails is thrown, and nothing stays. */
+  runAlone(sql: string, stamp: WireStamp): void {
+    this.begin();
     try {
+      this.#enterMoment(stamp);
       this.#runStatements(parseScript(sql), []);
-      this.#db.exec('COMMIT');
+      this.commit();
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+      if (this.#db.inTransaction) this.rollback();
       throw error;
     }
   }
 
-  #runOne(request: WireRequest): WireOutcome {
+  /** One write in the transaction that is open, in a savepoint of its own. When it fails the transaction may be gone: SQLite left it then. */
+  run(write: WireWrite): WireOutcome {
     try {
-      const { statements, params } = parseRequest(request);
-      if (request.kind === 'statements' && statements.every((statement) => this.#prepare(statement).readonly)) {
+      this.#enterMoment(write);
+      const { statements, params } = this.#parse(write.request);
+      if (
+        write.request.kind === 'statements' &&
+        statements.every((each) => this.#statements.prepare(each).statement.readonly)
+      ) {
         throw new TroughError('SQL_REFUSED', 'a write that only reads changes nothing; send it as a query');
       }
       return { ok: true, results: this.#inSavepoint(() => this.#runStatements(statements, params)) };
     } catch (error) {
       return { ok: false, error: sqlError(error, 'run').toRecord() };
     }
+  }
+
+  #enterMoment(stamp: WireStamp): void {
+    this.#moment.enter(stamp);
+    this.#state.enter(this.#statements);
   }
 
   #inSavepoint<T>(run: () => T): T {
@@ -90,19 +122,40 @@ export class RequestRunner {
         this.#undo.run();
         this.#leave.run();
       }
+      this.#undone();
       throw error;
     }
   }
 
-  #runStatements(statements: readonly SqlStatement[], params: readonly (SqlParams | undefined)[]): Result[] {
+  #undone(): void {
+    if (this.#isSchemaChanged) this.#statements.forgetSchema();
+  }
+
+  #runStatements(statements: readonly SqlStatement[], params: readonly (SqlParams | undefined)[]): WireResult[] {
     const results = statements.map((statement, index) => this.#runStatement(statement, params[index]));
-    if (statements.some(touchesTemporary)) this.#dropTemporary();
+    if (statements.some(touchesTemporary)) this.#state.dropTemporary();
     return results;
   }
 
-  #runStatement(parsed: SqlStatement, params: SqlParams | undefined): Result {
-    const statement = this.#prepare(parsed);
+  #runStatement(parsed: SqlStatement, params: SqlParams | undefined): WireResult {
+    const ready = this.#statements.prepare(parsed);
     const bound = bindings(parsed, params);
+    this.#moment.forbidPresent(ready.timeless);
+    if (!changesSchema(parsed)) {
+      const result = this.#step(ready, bound);
+      if (ready.inserts.length > 0) this.#state.refuseRandomRowids(ready, this.#statements);
+      return result;
+    }
+    this.#isSchemaChanged = true;
+    this.#state.doubtStatistics();
+    try {
+      return this.#step(ready, bound);
+    } finally {
+      this.#statements.forgetSchema();
+    }
+  }
+
+  #step({ statement }: Ready, bound: readonly unknown[]): WireResult {
     if (!statement.reader) {
       const { changes, lastInsertRowid } = statement.run(...bound);
       return { changes, lastInsertRowid: lastInsertRowid.toString() };
@@ -113,59 +166,26 @@ export class RequestRunner {
     return { changes: statement.readonly ? 0 : Number(changes), lastInsertRowid: rowid.toString() };
   }
 
-  #prepare(parsed: SqlStatement): SqliteStatement {
-    const { text, keyword } = parsed;
-    const kept = this.#kept.get(text);
-    if (kept !== undefined) return kept;
-    const made = this.#prepareNew(text);
-    // SQLite runs some PRAGMAs while it prepares them, so each has to be prepared again.
-    if (keyword === 'PRAGMA' || text.length > LONGEST_KEPT_SQL) return made;
-    this.#kept.set(text, made);
-    if (this.#kept.size > STATEMENTS_KEPT) {
-      const oldest = this.#kept.keys().next();
-      if (oldest.done !== true) this.#kept.delete(oldest.value);
+  #parse(request: WireRequest): ParsedRequest {
+    if (request.kind === 'script') {
+      if (request.sql.trim() === '') throw new TroughError('SQL_INVALID', 'No query provided.');
+      return { statements: parseScript(request.sql), params: [] };
     }
-    return made;
+    return {
+      statements: request.statements.map(({ sql }) => this.#statements.parseOne(sql)),
+      params: request.statements.map(({ params }) => (params === undefined ? undefined : unpackParams(params))),
+    };
   }
+}
 
-  #prepareNew(text: string): SqliteStatement {
-    try {
-      const statement = this.#db.prepare<unknown[], never>(text);
-      return statement.reader ? statement.raw() : statement;
-    } catch (error) {
-      throw sqlError(error, 'prepare');
-    }
-  }
+/** ANALYZE makes a table when it is the first. */
+const SCHEMA_CHANGES = new Set(['CREATE', 'DROP', 'ALTER', 'ANALYZE']);
 
-  /** A temporary table lives as long as its request, as when every request had a connection of its own. */
-  #dropTemporary(): void {
-    const objects = this.#db
-      .prepare<unknown[], { type: string; name: string }>(
-        `SELECT type, name FROM sqlite_temp_schema WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         ORDER BY type DESC`,
-      )
-      .all();
-    for (const { type, name } of objects) this.#db.exec(`DROP ${type} IF EXISTS temp."${name.replaceAll('"', '""')}"`);
-  }
+function changesSchema({ keyword }: SqlStatement): boolean {
+  return SCHEMA_CHANGES.has(keyword);
 }
 
 interface ParsedRequest {
   readonly statements: readonly SqlStatement[];
   readonly params: readonly (SqlParams | undefined)[];
-}
-
-function parseRequest(request: WireRequest): ParsedRequest {
-  if (request.kind === 'script') {
-    if (request.sql.trim() === '') throw new TroughError('SQL_INVALID', 'No query provided.');
-    return { statements: parseScript(request.sql), params: [] };
-  }
-  const statements: SqlStatement[] = [];
-  for (const { sql } of request.statements) {
-    const [statement, ...more] = parseScript(sql);
-    if (statement === undefined || more.length > 0)
-      throw new TroughError('SQL_INVALID', 'each statement must be exactly one SQL statement');
-    statements.push(statement);
-  }
-  const params = request.statements.map(({ params: given }) => (given === undefined ? undefined : unpackParams(given)));
-  return { statements, params };
 }

@@ -1,8 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
+import { appliedMark } from '../model/applied-mark.ts';
 import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { applicationId, setApplicationId, sqliteVersion } from './child-header.ts';
+import { replayRecords } from './child-replay.ts';
 import { RequestRunner } from './child-transaction.ts';
-import { type Services, type WireOutcome, type WireRequest } from './messages.ts';
+import { type Services, type WireOutcome, type WireRecord, type WireWrite } from './messages.ts';
 
 /** Only the change into WAL waits: for readers of the file as it was before. */
 const OPEN_BUSY_MS = 2_000;
@@ -31,42 +34,62 @@ export class Writers {
     const db = openForWriting(file);
     const handle = (this.#lastHandle += 1);
     this.#open.set(handle, { file, db, runner: new RequestRunner(db) });
-    return { handle, sizeBytes: size };
+    return { handle, sizeBytes: size, sqliteVersion: sqliteVersion(db) };
   }
 
-  apply(handle: number, requests: readonly WireRequest[]): readonly WireOutcome[] {
+  apply(handle: number, writes: readonly WireWrite[]): readonly WireOutcome[] {
+    const runner = this.#idle(handle);
+    return run(() => runner.apply(writes));
+  }
+
+  commit(handle: number, sequence: number | undefined): void {
     const { db, runner } = this.#get(handle);
-    if (db.inTransaction) throw new TroughError('INTERNAL', 'a group is applied already and not ended');
-    return run(() => runner.apply(requests));
+    if (!db.inTransaction) throw new TroughError('INTERNAL', 'no group is applied');
+    run(() => {
+      if (sequence !== undefined) setApplicationId(db, appliedMark(sequence));
+      runner.commit();
+    });
   }
 
-  commit(handle: number): void {
+  applied(handle: number): number {
     const { db } = this.#get(handle);
-    if (!db.inTransaction) throw new TroughError('INTERNAL', 'no group is applied');
-    run(() => db.exec('COMMIT'));
+    return run(() => applicationId(db));
+  }
+
+  replay(handle: number, records: readonly WireRecord[]): void {
+    const runner = this.#idle(handle);
+    const { db } = this.#get(handle);
+    run(() => {
+      replayRecords(db, runner, records);
+    });
   }
 
   rollback(handle: number): void {
-    const { db } = this.#get(handle);
-    if (db.inTransaction) run(() => db.exec('ROLLBACK'));
+    const { db, runner } = this.#get(handle);
+    if (!db.inTransaction) return;
+    run(() => {
+      runner.rollback();
+    });
   }
 
   /**
    * Copies what is committed now. A connection of its own holds one read transaction from the first page to the last, so writes that
    * come in between neither show in the copy nor make it start again.
    */
-  async copyTo(handle: number, to: string, signal: AbortSignal): Promise<void> {
+  async copyTo(handle: number, to: string, signal: AbortSignal): Promise<{ applied: number }> {
     const { file } = this.#get(handle);
     const source = openDatabase(file, { readonly: true, busyMs: OPEN_BUSY_MS });
     try {
       source.exec('BEGIN');
       source.prepare('SELECT count(*) FROM sqlite_schema').get();
+      const applied = applicationId(source);
       await source.backup(to, {
         progress: () => {
           if (signal.aborted) throw new TroughError('ENGINE_CANCELLED', 'the snapshot was cancelled');
           return PAGES_PER_STEP;
         },
       });
+      return { applied };
     } catch (error) {
       throw sqlError(error, 'run');
     } finally {
@@ -84,6 +107,12 @@ export class Writers {
 
   closeAll(): void {
     for (const handle of [...this.#open.keys()]) this.close(handle);
+  }
+
+  #idle(handle: number): RequestRunner {
+    const { db, runner } = this.#get(handle);
+    if (db.inTransaction) throw new TroughError('INTERNAL', 'a group is applied already and not ended');
+    return runner;
   }
 
   #get(handle: number): OpenWriter {

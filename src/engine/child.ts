@@ -71,26 +71,31 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       checkSchema(sql);
       return null;
     },
-    buildFile: ({ file, temporary, sql }) => {
-      buildFile(file, temporary, sql);
+    buildFile: ({ file, temporary, sql, stamp }) => {
+      buildFile(file, temporary, sql, stamp);
       return null;
     },
     verify: ({ file }) => {
       verify(file);
       return null;
     },
-    finishSnapshot: ({ file }) => finishSnapshot(file),
+    finishSnapshot: ({ file, applicationId }) => finishSnapshot(file, applicationId),
     openWriter: ({ file }) => writers.open(file),
-    apply: ({ handle, requests }) => writers.apply(handle, requests),
-    commit: ({ handle }) => {
-      writers.commit(handle);
+    apply: ({ handle, writes }) => writers.apply(handle, writes),
+    commit: ({ handle, sequence }) => {
+      writers.commit(handle, sequence);
+      return null;
+    },
+    applied: ({ handle }) => writers.applied(handle),
+    replay: ({ handle, records }) => {
+      writers.replay(handle, records);
       return null;
     },
     rollback: ({ handle }) => {
       writers.rollback(handle);
       return null;
     },
-    copyTo: ({ handle, to }, signal) => writers.copyTo(handle, to, signal).then(() => null),
+    copyTo: ({ handle, to }, signal) => writers.copyTo(handle, to, signal),
     closeWriter: ({ handle }) => {
       writers.close(handle);
       return null;

@@ -1,13 +1,17 @@
 import { type ErrorCode, type ErrorRecord } from '../errors.ts';
 import {
+  type ReplayRecord,
   type RowFormat,
   type SqlParams,
   type SqlValue,
+  type StampedWrite,
   type StatementResult,
   type WriteRequest,
+  type WriteStamp,
 } from '../model/sql-types.ts';
 
-export { type RowFormat, type SqlParams, type SqlValue, type StatementResult, type WriteRequest };
+export { type ReplayRecord, type RowFormat, type SqlParams, type SqlValue, type StampedWrite };
+export { type StatementResult, type WriteRequest, type WriteStamp };
 
 export interface EngineQuery {
   readonly segment: string;
@@ -69,6 +73,14 @@ export type WriteOutcome =
 export interface SnapshotFile {
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** The mark (`../model/applied-mark.ts`) of the moment that was copied. */
+  readonly applied: number;
+}
+
+export interface SnapshotOptions {
+  /** Put into the copy's header in place of the mark: the user's own value. Default: the copy keeps the mark. */
+  readonly applicationId?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -79,12 +91,23 @@ export interface SnapshotFile {
 export interface WriteSession extends AsyncDisposable {
   /** Size of the database file when it was opened, bytes. */
   readonly sizeBytes: number;
-  /** Begins a transaction and runs each request in a savepoint of its own; a failed one is undone alone. The transaction stays open. */
-  apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]>;
-  commit(): Promise<void>;
+  /** Of the SQLite that runs its SQL. A record is replayed by the same version only. */
+  readonly sqliteVersion: string;
+  /** Begins a transaction and runs each write in a savepoint of its own; a failed one is undone alone. The transaction stays open. */
+  apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]>;
+  /** `sequence`: its mark is put into the file's header as `application_id`, in the same transaction. Default: the header stays as it is. */
+  commit(at?: { readonly sequence: number }): Promise<void>;
   rollback(): Promise<void>;
+  /** The header's `application_id`: the mark of the last committed sequence, or the user's own value before the first. */
+  applied(): Promise<number>;
+  /**
+   * Runs what was recorded, in one transaction, and commits it with the mark of the last record; a record without writes only moves the mark.
+   * REPLAY_DIFFERS when a write fails, or does not count or number its rows as it is recorded; REPLAY_OTHER_SQLITE for a record of another
+   * version. Nothing of the call remains then.
+   */
+  replay(records: readonly ReplayRecord[], deadlineMs: number): Promise<void>;
   /** A consistent copy of the committed state as a plain database file (no WAL), checked, synced. Writes may go on. */
-  snapshot(to: string, signal?: AbortSignal): Promise<SnapshotFile>;
+  snapshot(to: string, options?: SnapshotOptions): Promise<SnapshotFile>;
   /** Resolves when the child has died under the session. */
   readonly lost: Promise<void>;
 }
@@ -94,6 +117,8 @@ export interface WriterOpen {
   readonly file: string;
   /** SQL that makes a new file; not run when the file exists. SCHEMA_INVALID when it fails, and no file is left. */
   readonly schemaSql?: string | undefined;
+  /** What that SQL sees of the clock and of chance. Default: the time of the child, and a seed of its own. */
+  readonly schemaStamp?: Omit<WriteStamp, 'requestId'> | undefined;
 }
 
 /** With `rows` it runs once for each of them, in their order: much cheaper than as many statements. */

@@ -19,6 +19,27 @@ export type WireRequest =
   | { readonly kind: 'script'; readonly sql: string }
   | { readonly kind: 'statements'; readonly statements: readonly WireStatement[] };
 
+/** What SQL sees of the clock and of chance, see `WriteStamp`. */
+export interface WireStamp {
+  readonly timeMs: number;
+  readonly seed: string;
+}
+
+export interface WireWrite extends WireStamp {
+  readonly request: WireRequest;
+}
+
+export interface WireResult {
+  readonly changes: number;
+  readonly lastInsertRowid: string;
+}
+
+export interface WireRecord {
+  readonly sequence: number;
+  readonly sqliteVersion: string;
+  readonly writes: readonly (WireWrite & { readonly results: readonly WireResult[] })[];
+}
+
 export interface WireStatement {
   readonly sql: string;
   readonly params?: WireParams | undefined;
@@ -30,22 +51,23 @@ export interface WireLocalStatement extends WireStatement {
 }
 
 export type WireOutcome =
-  | { readonly ok: true; readonly results: readonly { readonly changes: number; readonly lastInsertRowid: string }[] }
-  | { readonly ok: false; readonly error: ErrorRecord };
+  { readonly ok: true; readonly results: readonly WireResult[] } | { readonly ok: false; readonly error: ErrorRecord };
 
 /** What a child does besides queries: the arguments and the answer of each operation. */
 export interface Services {
   checkSchema: { args: { sql: string }; answer: null };
   /** Makes the file when it is absent. */
-  buildFile: { args: { file: string; temporary: string; sql: string }; answer: null };
+  buildFile: { args: { file: string; temporary: string; sql: string; stamp: WireStamp | undefined }; answer: null };
   verify: { args: { file: string }; answer: null };
   /** Makes a fresh copy a plain file: no WAL, checked, synced. */
-  finishSnapshot: { args: { file: string }; answer: { sizeBytes: number } };
-  openWriter: { args: { file: string }; answer: { handle: number; sizeBytes: number } };
-  apply: { args: { handle: number; requests: readonly WireRequest[] }; answer: readonly WireOutcome[] };
-  commit: { args: { handle: number }; answer: null };
+  finishSnapshot: { args: { file: string; applicationId: number | undefined }; answer: { sizeBytes: number } };
+  openWriter: { args: { file: string }; answer: { handle: number; sizeBytes: number; sqliteVersion: string } };
+  apply: { args: { handle: number; writes: readonly WireWrite[] }; answer: readonly WireOutcome[] };
+  commit: { args: { handle: number; sequence: number | undefined }; answer: null };
   rollback: { args: { handle: number }; answer: null };
-  copyTo: { args: { handle: number; to: string }; answer: null };
+  applied: { args: { handle: number }; answer: number };
+  replay: { args: { handle: number; records: readonly WireRecord[] }; answer: null };
+  copyTo: { args: { handle: number; to: string }; answer: { applied: number } };
   closeWriter: { args: { handle: number }; answer: null };
   openLocal: { args: { file: string; migrations: readonly string[] }; answer: { handle: number } };
   runLocal: { args: { handle: number; statements: readonly WireLocalStatement[] }; answer: null };

@@ -108,17 +108,16 @@ export class ProcessEngine implements Engine {
     return this.#queries.run(query, signal);
   }
 
-  async openWriter({ segment, file, schemaSql }: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
+  async openWriter(options: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
     this.#refuseWhenStopping();
-    if (schemaSql !== undefined && !(await exists(file))) {
-      await this.#buildFile(file, schemaSql, signal);
-    }
+    const { segment, file } = options;
+    if (options.schemaSql !== undefined && !(await exists(file))) await this.#buildFile(options, signal);
     const writer = this.#writerOf(segment);
     // Repeated when the child dies: another segment's endless write may have been the reason.
     const opening = writer.call('openWriter', { file }, { isRepeatable: true });
-    const { handle, sizeBytes } = await withSegment(segment, opening);
+    const opened = await withSegment(segment, opening);
     const checks = { checker: this.#checker, leastCheckMs: this.#leastCheckMs };
-    const session = new ChildWriteSession({ writer, ...checks, segment, handle, sizeBytes });
+    const session = new ChildWriteSession({ writer, ...checks, segment, ...opened });
     if (signal?.aborted !== true) return session;
     await session[Symbol.asyncDispose]();
     throw new TroughError('ENGINE_CANCELLED', 'opening was cancelled', { segment });
@@ -194,10 +193,11 @@ export class ProcessEngine implements Engine {
   }
 
   /** What a child that was killed has left is removed here. */
-  async #buildFile(file: string, sql: string, signal?: AbortSignal): Promise<void> {
+  async #buildFile({ file, schemaSql: sql = '', schemaStamp: stamp }: WriterOpen, signal?: AbortSignal): Promise<void> {
     const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.new`);
     try {
-      await this.#runSchema((options) => this.#schemas.call('buildFile', { file, temporary, sql }, options), signal);
+      const args = { file, temporary, sql, stamp };
+      await this.#runSchema((options) => this.#schemas.call('buildFile', args, options), signal);
     } catch (error) {
       await Promise.all([temporary, `${temporary}-journal`].map((path) => rm(path, { force: true })));
       throw error;

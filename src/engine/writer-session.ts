@@ -2,9 +2,18 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { TroughError } from '../errors.ts';
-import { type SnapshotFile, type WriteOutcome, type WriteRequest, type WriteSession } from './engine.ts';
+import {
+  type ReplayRecord,
+  type SnapshotFile,
+  type SnapshotOptions,
+  type StampedWrite,
+  type StatementResult,
+  type WriteOutcome,
+  type WriteRequest,
+  type WriteSession,
+} from './engine.ts';
 import { checkDeadlineMs, whoseCheckEnds } from './file-check.ts';
-import { type WireOutcome, type WireRequest } from './messages.ts';
+import { type WireOutcome, type WireRecord, type WireRequest, type WireResult, type WireWrite } from './messages.ts';
 import { type ServiceChild } from './service-child.ts';
 import { packParams } from './wire-values.ts';
 import { withSegment } from './with-segment.ts';
@@ -16,6 +25,7 @@ export interface WriterSessionDeps {
   readonly segment: string;
   readonly handle: number;
   readonly sizeBytes: number;
+  readonly sqliteVersion: string;
   /** That a check of a snapshot may take whatever its size, milliseconds. */
   readonly leastCheckMs: number;
 }
@@ -23,6 +33,7 @@ export interface WriterSessionDeps {
 /** A segment that is open in a writer child, by its handle there. */
 export class ChildWriteSession implements WriteSession {
   readonly sizeBytes: number;
+  readonly sqliteVersion: string;
   readonly #lost: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #deafen: () => void;
   readonly #deps: WriterSessionDeps;
@@ -31,6 +42,7 @@ export class ChildWriteSession implements WriteSession {
   constructor(deps: WriterSessionDeps) {
     this.#deps = deps;
     this.sizeBytes = deps.sizeBytes;
+    this.sqliteVersion = deps.sqliteVersion;
     this.#deafen = deps.writer.onGone(() => {
       if (this.#state === 'open') this.#state = 'lost';
       this.#lost.resolve();
@@ -41,18 +53,30 @@ export class ChildWriteSession implements WriteSession {
     return this.#lost.promise;
   }
 
-  async apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+  async apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
     this.#check();
     const { writer, handle, segment } = this.#deps;
-    const packed = requests.map(packRequest);
-    const outcomes = await withSegment(segment, writer.call('apply', { handle, requests: packed }, { deadlineMs }));
-    return outcomes.map(unpackOutcome);
+    const call = writer.call('apply', { handle, writes: writes.map(packWrite) }, { deadlineMs });
+    return (await withSegment(segment, call)).map(unpackOutcome);
   }
 
-  async commit(): Promise<void> {
+  async commit(at?: { readonly sequence: number }): Promise<void> {
     this.#check();
     const { writer, handle, segment } = this.#deps;
-    await withSegment(segment, writer.call('commit', { handle }));
+    await withSegment(segment, writer.call('commit', { handle, sequence: at?.sequence }));
+  }
+
+  async applied(): Promise<number> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    return withSegment(segment, writer.call('applied', { handle }));
+  }
+
+  async replay(records: readonly ReplayRecord[], deadlineMs: number): Promise<void> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    const call = writer.call('replay', { handle, records: records.map(packRecord) }, { deadlineMs });
+    await withSegment(segment, call);
   }
 
   async rollback(): Promise<void> {
@@ -61,17 +85,17 @@ export class ChildWriteSession implements WriteSession {
     await withSegment(segment, writer.call('rollback', { handle }));
   }
 
-  async snapshot(to: string, signal?: AbortSignal): Promise<SnapshotFile> {
+  async snapshot(to: string, { applicationId, signal }: SnapshotOptions = {}): Promise<SnapshotFile> {
     this.#check();
     const { writer, checker, handle, segment, leastCheckMs } = this.#deps;
     try {
-      await withSegment(segment, writer.call('copyTo', { handle, to }, { signal, isBackground: true }));
+      const copying = writer.call('copyTo', { handle, to }, { signal, isBackground: true });
+      const { applied } = await withSegment(segment, copying);
       const deadlineMs = await checkDeadlineMs(to, leastCheckMs);
-      const { sizeBytes } = await withSegment(
-        segment,
-        whoseCheckEnds(checker.call('finishSnapshot', { file: to }, { deadlineMs, signal, isRepeatable: true })),
-      );
-      return { sizeBytes, sha256: await sha256Of(to, signal) };
+      const options = { deadlineMs, signal, isRepeatable: true };
+      const finishing = checker.call('finishSnapshot', { file: to, applicationId }, options);
+      const { sizeBytes } = await withSegment(segment, whoseCheckEnds(finishing));
+      return { sizeBytes, applied, sha256: await sha256Of(to, signal) };
     } catch (error) {
       await rm(to, { force: true });
       throw TroughError.from(error);
@@ -98,6 +122,19 @@ export class ChildWriteSession implements WriteSession {
       throw new TroughError('ENGINE_CHILD_DIED', 'the process of this write session died', { segment });
     if (this.#state === 'closed') throw new TroughError('INTERNAL', 'the write session is closed', { segment });
   }
+}
+
+function packRecord({ sequence, sqliteVersion, writes }: ReplayRecord): WireRecord {
+  const packed = writes.map((write) => ({ ...packWrite(write), results: write.results.map(packResult) }));
+  return { sequence, sqliteVersion, writes: packed };
+}
+
+function packResult({ changes, lastInsertRowid }: StatementResult): WireResult {
+  return { changes, lastInsertRowid: lastInsertRowid.toString() };
+}
+
+function packWrite({ timeMs, seed, request }: StampedWrite): WireWrite {
+  return { timeMs, seed, request: packRequest(request) };
 }
 
 function packRequest(request: WriteRequest): WireRequest {

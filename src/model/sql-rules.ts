@@ -1,44 +1,12 @@
 import { TroughError } from '../errors.ts';
+import { findInexact } from './sql-exactness.ts';
 import { withoutParentheses } from './sql-parentheses.ts';
+import { READABLE, UNREADABLE } from './sql-pragmas.ts';
 import { SqlScanner } from './sql-scanner.ts';
 import { splitScript, type SqlStatement } from './sql-script.ts';
 
 /** Word for word as the original says it. */
 export const NOT_ONE_SELECT = 'Exactly one SELECT query per request, please.';
-
-/** PRAGMAs that only tell something about the segment, and nothing about the machine. `argument`: they name a table or an index. */
-const READABLE: Readonly<Record<string, 'argument' | 'plain'>> = {
-  application_id: 'plain',
-  collation_list: 'plain',
-  compile_options: 'plain',
-  encoding: 'plain',
-  foreign_key_list: 'argument',
-  freelist_count: 'plain',
-  function_list: 'plain',
-  index_info: 'argument',
-  index_list: 'argument',
-  index_xinfo: 'argument',
-  page_count: 'plain',
-  page_size: 'plain',
-  schema_version: 'plain',
-  table_info: 'argument',
-  table_list: 'argument',
-  table_xinfo: 'argument',
-  user_version: 'plain',
-};
-
-/** Every other PRAGMA that SQLite 3.54 knows; a test compares it with `pragma_list`. */
-const UNREADABLE = new Set(
-  (
-    'analysis_limit auto_vacuum automatic_index busy_timeout cache_size cache_spill case_sensitive_like cell_size_check ' +
-    'checkpoint_fullfsync count_changes data_version database_list defer_foreign_keys empty_result_callbacks foreign_key_check ' +
-    'foreign_keys full_column_names fullfsync hard_heap_limit ignore_check_constraints incremental_vacuum integrity_check ' +
-    'journal_mode journal_size_limit legacy_alter_table locking_mode max_page_count mmap_size module_list optimize pragma_list ' +
-    'query_only quick_check read_uncommitted recursive_triggers reverse_unordered_selects secure_delete short_column_names ' +
-    'shrink_memory soft_heap_limit synchronous temp_store temp_store_directory threads trusted_schema wal_autocheckpoint ' +
-    'wal_checkpoint writable_schema'
-  ).split(' '),
-);
 
 /** PRAGMAs that a script may also set: kept in the file by the transaction, or without effect inside one. */
 const SETTABLE = new Set(['user_version', 'foreign_keys', 'defer_foreign_keys']);
@@ -78,16 +46,16 @@ export function parseQuery(sql: string): SqlStatement {
 
 /**
  * The statements of a script that is run inside a transaction. SQL_REFUSED, before anything ran, for a statement that would leave the
- * transaction, reach another file or change the connection; the context names it.
+ * transaction, reach another file, change the connection, or not do the same when it is replayed; the context says which, what and where.
  */
 export function parseScript(sql: string): readonly SqlStatement[] {
   refuseNul(sql);
   const statements = splitScript(sql);
   statements.forEach((statement, index) => {
-    const reason = refusal(statement);
-    if (reason === undefined) return;
-    const context = { statement: index + 1, offset: statement.start, name: statement.keyword };
-    throw new TroughError('SQL_REFUSED', reason, context);
+    const refused = refusal(statement);
+    if (refused === undefined) return;
+    const { reason, start = 0, name = statement.keyword } = refused;
+    throw new TroughError('SQL_REFUSED', reason, { statement: index + 1, offset: statement.start + start, name });
   });
   return statements;
 }
@@ -145,10 +113,20 @@ function isReadable({ name, form }: Pragma): boolean {
   return allowed !== undefined && (form === 'plain' || form === allowed);
 }
 
-function refusal(statement: SqlStatement): string | undefined {
-  const { keyword, text } = statement;
-  if (callsTokenizerFunction(text)) return notAuthorized(TOKENIZER_FUNCTION);
-  if (keyword === 'PRAGMA') return pragmaRefusal(readPragma(text));
+interface Refusal {
+  readonly reason: string;
+  /** What it is about, and where in the statement. Default: the statement. */
+  readonly name?: string;
+  readonly start?: number;
+}
+
+function refusal({ keyword, text }: SqlStatement): Refusal | undefined {
+  if (callsTokenizerFunction(text)) return { reason: notAuthorized(TOKENIZER_FUNCTION) };
+  const reason = keyword === 'PRAGMA' ? pragmaRefusal(readPragma(text)) : keywordRefusal(keyword, text);
+  return reason === undefined ? findInexact(text, keyword) : { reason };
+}
+
+function keywordRefusal(keyword: string, text: string): string | undefined {
   if (keyword === 'EXPLAIN') return hasKeyword(text, 'PRAGMA') ? 'PRAGMA cannot be explained here' : undefined;
   if (keyword === 'ROLLBACK' && hasKeyword(text, 'TO')) return undefined;
   return Object.hasOwn(REFUSED_IN_SCRIPT, keyword) ? REFUSED_IN_SCRIPT[keyword] : undefined;
@@ -194,9 +172,4 @@ function callsTokenizerFunction(sql: string): boolean {
 
 function notAuthorized(name: string): string {
   return `not authorized to use function: ${name}`;
-}
-
-/** For the test that keeps the lists complete: true when the rules know this PRAGMA. */
-export function isKnownPragma(name: string): boolean {
-  return Object.hasOwn(READABLE, name) || UNREADABLE.has(name);
 }

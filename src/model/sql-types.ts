@@ -24,3 +24,30 @@ export interface StatementResult {
   readonly changes: number;
   readonly lastInsertRowid: bigint;
 }
+
+/** What a write sees of the clock and of chance: with the same stamp the same SQL does the same to the same database. */
+export interface WriteStamp {
+  /** The client's, or made for it. */
+  readonly requestId: string;
+  /** Whole milliseconds since 1970: what `CURRENT_TIMESTAMP`, `datetime('now')` and their like say. */
+  readonly timeMs: number;
+  /** 128 random bits as 32 hexadecimal digits: `random()` and `randomblob()` are drawn from them. */
+  readonly seed: string;
+}
+
+export interface StampedWrite extends WriteStamp {
+  readonly request: WriteRequest;
+}
+
+/** One that was applied, as a journal keeps it: one result for each of its statements. */
+export interface RecordedWrite extends StampedWrite {
+  readonly results: readonly StatementResult[];
+}
+
+/** A group that was committed as one. */
+export interface ReplayRecord {
+  readonly sequence: number;
+  /** Of the SQLite that ran it. */
+  readonly sqliteVersion: string;
+  readonly writes: readonly RecordedWrite[];
+}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { WriteHost } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
 import { HolderRequest, OpenRequest } from '../messages/node-messages.ts';
@@ -20,6 +21,7 @@ export function startWriter(context: NodeContext): { url: string } {
     peers: calls,
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
+    seed: () => randomBytes(16).toString('hex'),
     promoteAfterMs: settings.promoteAfterMs,
     releaseAfterMs: settings.releaseAfterMs,
     leader: {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { type TroughError } from '../../src/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { bodyOf, numbers, testEngine } from '../unit/engine/engine-fixture.ts';
+import { stampedScript } from '../support/stamped.ts';
 
 const KILLS_EACH = 100;
 /** Two for queries, one for writes. */
@@ -102,7 +103,7 @@ class Load {
         do {
           value += 1;
           const sql = `insert into w values (${String(value)})`;
-          await session.apply([{ kind: 'script', sql }], 60_000);
+          await session.apply([stampedScript(sql)], 60_000);
           this.unsure.add(value);
           await session.commit();
           this.unsure.delete(value);

@@ -6,9 +6,12 @@ import {
   type LocalDatabase,
   type LocalStatement,
   type QueryLoad,
+  type ReplayRecord,
   type SnapshotFile,
+  type SnapshotOptions,
   type SqlParams,
   type SqlValue,
+  type StampedWrite,
   type StatementResult,
   type WriteOutcome,
   type WriteRequest,
@@ -16,6 +19,8 @@ import {
   type WriteSession,
 } from '../../src/engine/engine.ts';
 import { TroughError } from '../../src/errors.ts';
+import { appliedMark } from '../../src/model/applied-mark.ts';
+import { markOf, withMark } from '../support/marked-content.ts';
 import { type Random } from './random.ts';
 import { sha256Of } from './sim-cold.ts';
 import { type SimFile, type SimMachineDisk } from './sim-disk.ts';
@@ -110,6 +115,7 @@ export class SimEngine implements Engine {
 /** One segment that is open for writing. */
 class SimWriteSession implements WriteSession {
   readonly sizeBytes: number;
+  readonly sqliteVersion = '3.0.0';
   readonly lost: Promise<void>;
   readonly #deps: SimEngineDeps;
   readonly #file: string;
@@ -126,19 +132,29 @@ class SimWriteSession implements WriteSession {
     this.lost = this.#dies.promise;
   }
 
-  apply(requests: readonly WriteRequest[]): Promise<readonly WriteOutcome[]> {
+  apply(writes: readonly StampedWrite[]): Promise<readonly WriteOutcome[]> {
     return this.#do(() => {
       const results: StatementResult[] = [{ changes: 1, lastInsertRowid: 1n }];
-      this.#group = requests.map(sqlOf);
-      return requests.map(() => ({ ok: true, results }));
+      this.#group = writes.map(({ request }) => sqlOf(request));
+      return writes.map(() => ({ ok: true, results }));
     });
   }
 
-  commit(): Promise<void> {
+  commit(at?: { readonly sequence: number }): Promise<void> {
     return this.#do(() => {
-      const lines = (this.#group ?? []).map((line) => `${line}\n`).join('');
-      this.#deps.disk.write(this.#file, this.#content() + lines);
+      this.#write(this.#group ?? [], at);
       this.#group = undefined;
+    });
+  }
+
+  applied(): Promise<number> {
+    return this.#do(() => markOf(this.#content()));
+  }
+
+  replay(records: readonly ReplayRecord[]): Promise<void> {
+    return this.#do(() => {
+      const lines = records.flatMap(({ writes }) => writes.map(({ request }) => sqlOf(request)));
+      this.#write(lines, records.at(-1));
     });
   }
 
@@ -148,12 +164,14 @@ class SimWriteSession implements WriteSession {
     });
   }
 
-  async snapshot(to: string): Promise<SnapshotFile> {
-    const content = await this.#do(() => {
-      this.#deps.disk.write(to, this.#content());
-      return this.#content();
+  async snapshot(to: string, { applicationId }: SnapshotOptions = {}): Promise<SnapshotFile> {
+    const { content, applied } = await this.#do(() => {
+      const mark = markOf(this.#content());
+      const copy = withMark(this.#content(), applicationId ?? mark);
+      this.#deps.disk.write(to, copy);
+      return { content: copy, applied: mark };
     });
-    return { sizeBytes: content.length, sha256: sha256Of(content) };
+    return { sizeBytes: content.length, sha256: sha256Of(content), applied };
   }
 
   die(): void {
@@ -168,6 +186,11 @@ class SimWriteSession implements WriteSession {
     if (this.#state === 'open') this.#state = 'closed';
     this.#ended();
     return Promise.resolve();
+  }
+
+  #write(group: readonly string[], at: { readonly sequence: number } | undefined): void {
+    const content = this.#content() + group.map((line) => `${line}\n`).join('');
+    this.#deps.disk.write(this.#file, at === undefined ? content : withMark(content, appliedMark(at.sequence)));
   }
 
   #content(): string {

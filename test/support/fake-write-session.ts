@@ -1,15 +1,20 @@
 import {
+  type ReplayRecord,
   type SnapshotFile,
+  type SnapshotOptions,
+  type StampedWrite,
   type StatementResult,
   type WriteOutcome,
   type WriteRequest,
   type WriteSession,
 } from '../../src/engine/engine.ts';
 import { TroughError } from '../../src/errors.ts';
+import { appliedMark } from '../../src/model/applied-mark.ts';
 import { type Clock } from '../../src/runtime/clock.ts';
 import { sha256Of } from './fake-cold-store.ts';
 import { type FakeDisk } from './fake-disk.ts';
 import { type FakeGate } from './fake-gate.ts';
+import { markOf, withMark } from './marked-content.ts';
 
 export interface FakeWriteSessionDeps {
   readonly disk: FakeDisk;
@@ -26,6 +31,7 @@ export interface FakeWriteSessionDeps {
  */
 export class FakeWriteSession implements WriteSession {
   readonly sizeBytes: number;
+  readonly sqliteVersion = '3.0.0';
   readonly lost: Promise<void>;
   readonly #deps: FakeWriteSessionDeps;
   readonly #dies = Promise.withResolvers<undefined>();
@@ -38,10 +44,10 @@ export class FakeWriteSession implements WriteSession {
     this.lost = this.#dies.promise;
   }
 
-  async apply(requests: readonly WriteRequest[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+  async apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
     this.#check();
     const { clock, gate, groups } = this.#deps;
-    const sql = requests.map(sqlOf);
+    const sql = writes.map(({ request }) => sqlOf(request));
     groups.push(sql);
     await gate.pass('apply');
     this.#check();
@@ -55,14 +61,30 @@ export class FakeWriteSession implements WriteSession {
     return sql.map(outcomeOf);
   }
 
-  async commit(): Promise<void> {
+  async commit(at?: { readonly sequence: number }): Promise<void> {
     this.#check();
     await this.#deps.gate.pass('commit');
     this.#check();
     if (this.#pending?.includes('crash at commit') === true) this.#dieWith('the child died with its commit');
     const lines = (this.#pending ?? []).map((line) => `${line}\n`).join('');
-    this.#deps.disk.files.set(this.#deps.file, this.#content() + lines);
+    this.#write(lines, at);
     this.#pending = undefined;
+  }
+
+  async applied(): Promise<number> {
+    this.#check();
+    await this.#deps.gate.pass('applied');
+    return markOf(this.#content());
+  }
+
+  async replay(records: readonly ReplayRecord[]): Promise<void> {
+    this.#check();
+    await this.#deps.gate.pass('replay');
+    this.#check();
+    const sql = records.flatMap(({ writes }) => writes.map(({ request }) => sqlOf(request)));
+    const failing = sql.find((text) => text.startsWith('bad'));
+    if (failing !== undefined) throw new TroughError('REPLAY_DIFFERS', `${failing} failed`);
+    this.#write(sql.map((text) => `${text}\n`).join(''), records.at(-1));
   }
 
   async rollback(): Promise<void> {
@@ -71,13 +93,15 @@ export class FakeWriteSession implements WriteSession {
     this.#pending = undefined;
   }
 
-  async snapshot(to: string): Promise<SnapshotFile> {
+  async snapshot(to: string, { applicationId }: SnapshotOptions = {}): Promise<SnapshotFile> {
     this.#check();
     const content = this.#content();
     await this.#deps.gate.pass('snapshot');
     this.#check();
-    this.#deps.disk.files.set(to, content);
-    return { sizeBytes: content.length, sha256: sha256Of(content) };
+    const applied = markOf(content);
+    const copy = withMark(content, applicationId ?? applied);
+    this.#deps.disk.files.set(to, copy);
+    return { sizeBytes: copy.length, sha256: sha256Of(copy), applied };
   }
 
   /** As when the process is killed from outside. */
@@ -90,6 +114,12 @@ export class FakeWriteSession implements WriteSession {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#deps.gate.pass('close');
     if (this.#state === 'open') this.#state = 'closed';
+  }
+
+  #write(lines: string, at: { readonly sequence: number } | undefined): void {
+    const content = this.#content() + lines;
+    const marked = at === undefined ? content : withMark(content, appliedMark(at.sequence));
+    this.#deps.disk.files.set(this.#deps.file, marked);
   }
 
   #content(): string {

@@ -1,7 +1,7 @@
 import { type WriteOutcome, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
-import { type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
+import { type StampedWrite, type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { Turns } from '../../runtime/turns.ts';
 import { type HeldLease } from './held-lease.ts';
@@ -20,11 +20,13 @@ export interface GroupCommitDeps {
   readonly log: Log;
   /** Most writes that may wait. */
   readonly queueLimit: number;
+  /** 128 random bits as 32 hexadecimal digits, others at each call. */
+  readonly seed: () => string;
   readonly committed: () => void;
 }
 
 interface Waiting {
-  readonly request: WriteRequest;
+  readonly write: StampedWrite;
   readonly deadlineMs: number;
   readonly askedAt: number;
   /** It was in a group whose child was killed, so it runs once more, by itself. */
@@ -77,8 +79,10 @@ export class GroupCommit {
       const message = `too many writes wait for '${this.#deps.segment}'; try again shortly`;
       return Promise.reject(new TroughError('WRITE_QUEUE_FULL', message));
     }
+    const { clock, seed } = this.#deps;
+    const write = { request, requestId: seed(), timeMs: Math.trunc(clock.now()), seed: seed() };
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, deadlineMs, askedAt: this.#deps.clock.monotonic(), alone: false, resolve, reject });
+      this.#queue.push({ write, deadlineMs, askedAt: clock.monotonic(), alone: false, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -162,10 +166,10 @@ export class GroupCommit {
 
   /** The outcomes with the transaction still open; undefined when the group was answered or queued again. */
   async #apply(group: readonly Waiting[]): Promise<readonly WriteOutcome[] | undefined> {
-    const requests = group.map(({ request }) => request);
+    const writes = group.map(({ write }) => write);
     const deadlineMs = Math.max(...group.map((waiting) => waiting.deadlineMs));
     try {
-      return await this.#session.apply(requests, deadlineMs);
+      return await this.#session.apply(writes, deadlineMs);
     } catch (error) {
       await this.#applyFailed(group, TroughError.from(error));
       return undefined;

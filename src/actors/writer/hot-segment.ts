@@ -21,6 +21,8 @@ export interface HotSegmentDeps {
   readonly log: Log;
   /** Most writes that may wait. */
   readonly queueLimit: number;
+  /** 128 random bits as 32 hexadecimal digits, others at each call. */
+  readonly seed: () => string;
 }
 
 /** One segment that is open for writing here, from its opening to its release. */

@@ -53,6 +53,8 @@ export interface WriteHostDeps {
   readonly isConnected: () => boolean;
   readonly writeDeadlineMs: number;
   readonly queueLimit: number;
+  /** 128 random bits as 32 hexadecimal digits, others at each call. */
+  readonly seed: () => string;
   readonly promoteAfterMs: number;
   readonly releaseAfterMs: number;
   /** Asks the leader, who tells the others. */

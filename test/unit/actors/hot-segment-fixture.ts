@@ -8,6 +8,7 @@ import { FakeCluster, leaseDocument } from '../../support/fake-cluster.ts';
 import { FakeColdStore } from '../../support/fake-cold-store.ts';
 import { FakeDisk } from '../../support/fake-disk.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
+import { STAMP } from '../../support/stamped.ts';
 
 export const id = parseSegmentId('crawl-1');
 const paths = dataPaths('/data');
@@ -28,7 +29,7 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
   };
   const lease = new HeldLease(held, document, revision, undefined);
   const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql: '' });
-  const deps = { engine, cold, disk, paths, clock: cluster.clock, log: silentLog };
+  const deps = { engine, cold, disk, paths, clock: cluster.clock, log: silentLog, seed: () => STAMP.seed };
   const hot = new HotSegment(id, lease, session, { ...deps, queueLimit: options.queueLimit ?? 100 });
   const write = (sql: string, deadlineMs = 1_000): Promise<Written> => hot.write({ kind: 'script', sql }, deadlineMs);
   return { cluster, disk, engine, cold, hot, write, committed: () => disk.files.get(paths.hot(id)) };

@@ -11,6 +11,7 @@ import { FakeDisk } from '../../support/fake-disk.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
 import { FakeNodes } from '../../support/fake-nodes.ts';
 import { recordingLog } from '../../support/recording-log.ts';
+import { STAMP } from '../../support/stamped.ts';
 
 export const id = parseSegmentId('s');
 export const paths = dataPaths('/data');
@@ -32,6 +33,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     isConnected: () => true,
     writeDeadlineMs: 1_000,
     queueLimit: 100,
+    seed: () => STAMP.seed,
     promoteAfterMs: 60_000,
     releaseAfterMs: 600_000,
     leader: {

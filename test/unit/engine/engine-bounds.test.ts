@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { tempDir } from '../../support/temp-dir.ts';
 import { bodyOf, numbers, openFilesOf, streamOf, testEngine } from './engine-fixture.ts';
+import { stampedScript } from '../../support/stamped.ts';
 
 const MIB = 2 ** 20;
 /** For a machine that is busy with other things. */
@@ -70,10 +71,7 @@ onLinux('a schema and a write that eat memory end with ENGINE_MEMORY, and the ne
     schemaSql: 'create table t (a)',
   });
   const [bad, good] = await session.apply(
-    [
-      { kind: 'script', sql: `insert into t ${bomb}` },
-      { kind: 'script', sql: 'insert into t values (1)' },
-    ],
+    [stampedScript(`insert into t ${bomb}`), stampedScript('insert into t values (1)')],
     10_000,
   );
   await session.commit();

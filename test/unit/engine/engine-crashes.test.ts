@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { isAlive } from '../../support/process-tree.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bodyOf, ENDLESS, numbers, processorTicks, testEngine } from './engine-fixture.ts';
+import { stampedScript } from '../../support/stamped.ts';
 
 test('children killed at random under load: every answer is right, or an error that says so', async () => {
   await using at = await testEngine({ queryChildren: 2 });
@@ -76,7 +77,7 @@ test('a write session knows when its child was killed, and every commit that was
     void session.lost.then(() => (life.isLost = true));
     while (!life.isLost) {
       try {
-        await session.apply([{ kind: 'script', sql: `insert into t values (${String(committed + 1)})` }], 5_000);
+        await session.apply([stampedScript(`insert into t values (${String(committed + 1)})`)], 5_000);
         await session.commit();
         committed += 1;
         if (committed % 20 === 19) process.kill(victim, 'SIGKILL');

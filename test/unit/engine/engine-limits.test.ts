@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { bodyOf, ENDLESS, numbers, processorTicks, streamOf, testEngine } from './engine-fixture.ts';
+import { stampedScript } from '../../support/stamped.ts';
 
 test('a query past its deadline is killed, its child replaced, and the queries behind it are answered', async () => {
   await using at = await testEngine();
@@ -85,10 +86,7 @@ test('a writer is not held up, and its commits are seen, while a long answer fro
     schemaSql: `create table t (a, b); insert into t ${numbers(30_000, 50)}`,
   });
   const unread = await at.query({ sql: 'select * from t', live: true });
-  await session.apply(
-    [{ kind: 'script', sql: 'alter table t rename column a to z; insert into t values (0, 0)' }],
-    5_000,
-  );
+  await session.apply([stampedScript('alter table t rename column a to z; insert into t values (0, 0)')], 5_000);
   await session.commit();
   expect(await at.text({ sql: 'select z from t where z = 0', live: true })).toBe('{"z":0}');
   await bodyOf(unread);
@@ -105,10 +103,7 @@ test('the names of the columns follow a change of the schema', async () => {
   });
   const ask = (): Promise<string> => at.text({ sql: 'select * from t', live: true });
   expect(await ask()).toBe('{"a":1,"b":2}');
-  await session.apply(
-    [{ kind: 'script', sql: 'alter table t rename column a to z; alter table t add column c' }],
-    5_000,
-  );
+  await session.apply([stampedScript('alter table t rename column a to z; alter table t add column c')], 5_000);
   await session.commit();
   expect(await ask()).toBe('{"z":1,"b":2,"c":null}');
   await session[Symbol.asyncDispose]();

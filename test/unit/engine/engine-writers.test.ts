@@ -3,8 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type WriteOutcome, type WriteRequest, type WriteSession } from '../../../src/engine/engine.ts';
+import { type StampedWrite, type WriteOutcome, type WriteSession } from '../../../src/engine/engine.ts';
 import { ENDLESS, numbers, testEngine } from './engine-fixture.ts';
+import { stamped, stampedScript as script } from '../../support/stamped.ts';
 
 let at: Awaited<ReturnType<typeof testEngine>>;
 let names = 0;
@@ -13,7 +14,6 @@ beforeAll(async () => {
 });
 afterAll(() => at[Symbol.asyncDispose]());
 
-const script = (sql: string): WriteRequest => ({ kind: 'script', sql });
 const codes = (outcomes: readonly WriteOutcome[]): string[] =>
   outcomes.map((each) => (each.ok ? 'ok' : each.error.message));
 
@@ -26,8 +26,8 @@ async function segment(
   return { name, session, rows: (sql) => at.text({ segment: name, live: true, sql, format: 'rows' }) };
 }
 
-async function write(session: WriteSession, ...requests: WriteRequest[]): Promise<string[]> {
-  const outcomes = await session.apply(requests, 5_000);
+async function write(session: WriteSession, ...writes: StampedWrite[]): Promise<string[]> {
+  const outcomes = await session.apply(writes, 5_000);
   await session.commit();
   return codes(outcomes);
 }
@@ -158,7 +158,7 @@ test('statements with parameters tell their counts', async () => {
   const { session, rows } = await segment('create table t (id integer primary key, a)');
   const [first, second] = await session.apply(
     [
-      {
+      stamped({
         kind: 'statements',
         statements: [
           { sql: 'insert into t values (?, ?)', params: [9007199254740993n, 1.5] },
@@ -166,8 +166,8 @@ test('statements with parameters tell their counts', async () => {
           { sql: 'update t set a = 0' },
           { sql: 'select * from t' },
         ],
-      },
-      { kind: 'statements', statements: [{ sql: 'select 1; select 2' }] },
+      }),
+      stamped({ kind: 'statements', statements: [{ sql: 'select 1; select 2' }] }),
     ],
     5_000,
   );
@@ -247,7 +247,7 @@ test('a snapshot that is cancelled leaves nothing', async () => {
   const { session } = await segment(`create table t (a, b); insert into t ${numbers(60_000, 200)}`);
   const abort = new AbortController();
   const to = `${at.path}/cancelled.sqlite`;
-  const copying = session.snapshot(to, abort.signal);
+  const copying = session.snapshot(to, { signal: abort.signal });
   abort.abort();
   await expect(copying).rejects.toMatchObject({ code: 'ENGINE_CANCELLED' });
   expect(await write(session, script('insert into t values (0, 0)'))).toEqual(['ok']);

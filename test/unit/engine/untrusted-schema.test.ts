@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { testEngine } from './engine-fixture.ts';
+import { stampedScript } from '../../support/stamped.ts';
 
 /** What a writer may leave in a schema must not keep a reader, or a check, from opening the file. */
 test.each([
@@ -21,7 +22,7 @@ test.each([
     await using at = await testEngine();
     const schemaSql = "create table t (a); insert into t values ('x')";
     await using session = await at.engine.openWriter({ segment: 's', file: at.fileOf('s'), schemaSql });
-    const [outcome] = await session.apply([{ kind: 'script', sql }], 20_000);
+    const [outcome] = await session.apply([stampedScript(sql)], 20_000);
     await session.commit();
     expect(outcome).toMatchObject({ ok: false, error: { message: expect.stringContaining(words) as string } });
     expect(await at.text({ sql: 'select a from t', live: true })).toBe('{"a":"x"}');
@@ -38,7 +39,7 @@ test.each([
   await using at = await testEngine();
   const schemaSql = "create table t (a); insert into t values ('x')";
   await using session = await at.engine.openWriter({ segment: 's', file: at.fileOf('s'), schemaSql });
-  const [outcome] = await session.apply([{ kind: 'script', sql }], 20_000);
+  const [outcome] = await session.apply([stampedScript(sql)], 20_000);
   await session.commit();
   expect(outcome).toMatchObject({ ok: true });
   expect(await at.text({ sql: 'select a from t limit 1', live: true })).toBe('{"a":"x"}');

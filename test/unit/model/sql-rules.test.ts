@@ -1,13 +1,8 @@
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
-import {
-  isKnownPragma,
-  NOT_ONE_SELECT,
-  parseQuery,
-  parseScript,
-  touchesTemporary,
-} from '../../../src/model/sql-rules.ts';
+import { isKnownPragma } from '../../../src/model/sql-pragmas.ts';
+import { NOT_ONE_SELECT, parseQuery, parseScript, touchesTemporary } from '../../../src/model/sql-rules.ts';
 
 function refused(run: () => unknown): TroughError {
   try {

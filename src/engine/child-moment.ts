@@ -1,0 +1,124 @@
+import { TroughError } from '../errors.ts';
+import { type SqlValue } from '../model/sql-types.ts';
+import { BuiltinFunctions } from './child-builtins.ts';
+import { SeededBytes } from './child-chance.ts';
+import { type Sqlite } from './child-database.ts';
+import { type WireStamp } from './messages.ts';
+
+/** SQLite's functions of time, and where among their arguments a time stands. */
+const TIMES: Readonly<Record<string, readonly number[]>> = {
+  date: [0],
+  time: [0],
+  datetime: [0],
+  julianday: [0],
+  unixepoch: [0],
+  strftime: [1],
+  timediff: [0, 1],
+};
+
+/** SQLite's limit for one value (SQLITE_MAX_LENGTH). */
+const LARGEST_VALUE_BYTES = 1_000_000_000n;
+const LARGEST_INTEGER = 2n ** 63n - 1n;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+let builtins: BuiltinFunctions | undefined;
+
+/**
+ * Everything that SQL can know of the clock and of chance, on one connection: the functions stand in place of SQLite's own, wherever SQL
+ * calls them (SQLite takes `CURRENT_TIMESTAMP` for a call of a function of that name), and say what the stamp of the write says.
+ */
+export class Moment {
+  readonly #builtins: BuiltinFunctions;
+  #timeMs = 0;
+  #bytes = new SeededBytes('');
+  #timeless: ReadonlySet<string> = NO_NAMES;
+
+  constructor(db: Sqlite) {
+    this.#builtins = builtins ??= new BuiltinFunctions();
+    // To SQLite its own are deterministic as well, so that an index may be made of them, and sees to the exceptions at run time.
+    const constant = { deterministic: true, varargs: true, safeIntegers: true };
+    for (const [name, places] of Object.entries(TIMES)) {
+      db.function(name, constant, (...values: SqlValue[]) => this.#timeOf(name, places, values));
+    }
+    const varying = { deterministic: false, safeIntegers: true };
+    db.function('current_timestamp', varying, () => `${this.#iso(0, 10)} ${this.#iso(11, 19)}`);
+    db.function('current_date', varying, () => this.#iso(0, 10));
+    db.function('current_time', varying, () => this.#iso(11, 19));
+    db.function('random', varying, () => this.#random());
+    db.function('randomblob', varying, (size: SqlValue) => this.#randomBlob(size));
+    db.function('total_changes', varying, refuseTotalChanges);
+  }
+
+  /** From now on it is the moment of this write. */
+  enter({ timeMs, seed }: WireStamp): void {
+    this.#timeMs = timeMs;
+    this.#bytes = new SeededBytes(seed);
+    this.#timeless = NO_NAMES;
+  }
+
+  /** Functions that the next statement calls where SQLite allows no present time: in an index, a CHECK, a generated column. */
+  forbidPresent(names: ReadonlySet<string> = NO_NAMES): void {
+    this.#timeless = names;
+  }
+
+  #iso(from: number, to: number): string {
+    return new Date(this.#timeMs).toISOString().slice(from, to);
+  }
+
+  #timeOf(name: string, places: readonly number[], values: readonly SqlValue[]): SqlValue {
+    const fixed = this.#withoutNow(name, places, values);
+    if (this.#timeless.has(name) && (fixed !== values || values.some(asksForZone))) {
+      const where = 'where an index, a CHECK constraint or a generated column calls it';
+      throw new TroughError('SQL_REFUSED', `non-deterministic use of ${name}() ${where}`);
+    }
+    return this.#builtins.call(name, fixed);
+  }
+
+  /** The arguments with the time of the write in place of the present; the same list when they do not ask for it. */
+  #withoutNow(name: string, places: readonly number[], values: readonly SqlValue[]): readonly SqlValue[] {
+    const [first = 0] = places;
+    const now = new Date(this.#timeMs).toISOString();
+    // `date()` is `date('now')`; without its format `strftime()` is NULL, and `timediff()` always has both.
+    if (values.length === first && name !== 'timediff') return [...values, now];
+    const words = places.map((place) => wordOf(values[place] ?? null));
+    if (!words.some(meansNow)) return values;
+    return values.flatMap((value, index) => {
+      const word = words[places.indexOf(index)] ?? '';
+      if (!meansNow(word)) return [value];
+      return word === 'now' || name === 'timediff' ? [now] : [now, 'subsec'];
+    });
+  }
+
+  /** Never the smallest integer, of which SQLite has no absolute value. */
+  #random(): bigint {
+    const drawn = this.#bytes.take(8).readBigInt64LE(0);
+    return drawn < 0n ? -(drawn & LARGEST_INTEGER) : drawn;
+  }
+
+  #randomBlob(size: SqlValue): Buffer {
+    const wanted = this.#builtins.toInteger(size);
+    if (wanted > LARGEST_VALUE_BYTES) throw new TroughError('SQL_TOO_LARGE', 'string or blob too big');
+    return this.#bytes.take(wanted < 1n ? 1 : Number(wanted));
+  }
+}
+
+/** A text as SQLite's date functions read it: up to a NUL, whatever the case. */
+function wordOf(value: SqlValue): string {
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) return '';
+  const text = typeof value === 'string' ? value : Buffer.from(value).toString('latin1');
+  return text.length > 'subsecond'.length && !text.includes('\0') ? '' : (text.split('\0')[0] ?? '').toLowerCase();
+}
+
+function meansNow(word: string): boolean {
+  return word === 'now' || word === 'subsec' || word === 'subsecond';
+}
+
+function asksForZone(value: SqlValue): boolean {
+  const word = wordOf(value);
+  return word === 'localtime' || word === 'utc';
+}
+
+/** It counts from when the connection was opened, and nothing can set it back. */
+function refuseTotalChanges(): never {
+  throw new TroughError('SQL_REFUSED', 'not authorized to use function: total_changes');
+}

@@ -1,0 +1,79 @@
+import { callsTimeOutsideDefaults } from '../model/sql-time-calls.ts';
+import { SqlScanner } from '../model/sql-scanner.ts';
+import { type Sqlite } from './child-database.ts';
+
+/** A table whose rows have numbers that SQLite chooses, and no AUTOINCREMENT: at the largest it would choose at random. */
+export interface NumberedTable {
+  readonly name: string;
+  /** As it is looked for in SQL. */
+  readonly lower: string;
+  /** A name of its row numbers that no column has taken. */
+  readonly rowid: string;
+}
+
+/** What there is to know of a schema before a write runs on it. Valid until the next CREATE, DROP or ALTER, or their undoing. */
+export interface SchemaFacts {
+  readonly tables: readonly NumberedTable[];
+  /** Everything that a trigger does can come of any write. */
+  readonly triggerSql: string;
+  /** Its name in lower case, and the tables in which it keeps its rows. */
+  readonly virtual: ReadonlyMap<string, readonly NumberedTable[]>;
+  /** A function of time may be called where SQLite allows no present time. */
+  readonly usesTime: boolean;
+  readonly hasStatistics: boolean;
+}
+
+interface SchemaRow {
+  readonly type: string;
+  readonly name: string;
+  readonly sql: string | null;
+}
+
+interface TableRow {
+  readonly name: string;
+  readonly type: string;
+  readonly wr: bigint;
+}
+
+const ROWIDS = ['rowid', '_rowid_', 'oid'];
+
+export function readSchemaFacts(db: Sqlite): SchemaFacts {
+  const schema = db.prepare<unknown[], SchemaRow>('SELECT type, name, sql FROM main.sqlite_schema').all();
+  const counted = new Set(schema.filter(({ sql }) => sql !== null && hasWord(sql, 'AUTOINCREMENT')).map(nameOf));
+  const listed = db.prepare<unknown[], TableRow>("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'");
+  const rows = listed.all();
+  const tables = rows
+    .filter(({ name, type, wr }) => wr === 0n && (type === 'table' || type === 'shadow') && !counted.has(name))
+    .filter(({ name }) => !name.startsWith('sqlite_'))
+    .flatMap(({ name }) => numbered(db, name));
+  const virtual = rows.filter(({ type }) => type === 'virtual').map(({ name }) => name.toLowerCase());
+  return {
+    tables,
+    triggerSql: sqlOf(schema, 'trigger').join('\n').toLowerCase(),
+    virtual: new Map(virtual.map((name) => [name, tables.filter(({ lower }) => lower.startsWith(`${name}_`))])),
+    usesTime: [...sqlOf(schema, 'table'), ...sqlOf(schema, 'index')].some(callsTimeOutsideDefaults),
+    hasStatistics: schema.some(({ name }) => name === 'sqlite_stat1'),
+  };
+}
+
+function numbered(db: Sqlite, name: string): NumberedTable[] {
+  const columns = db.prepare<unknown[], string>('SELECT lower(name) FROM pragma_table_xinfo(?)').pluck().all(name);
+  const rowid = ROWIDS.find((alias) => !columns.includes(alias));
+  // Where columns have taken all three names nobody can give a row its number, and no table grows so far by itself.
+  return rowid === undefined ? [] : [{ name, lower: name.toLowerCase(), rowid }];
+}
+
+function nameOf({ name }: SchemaRow): string {
+  return name;
+}
+
+function sqlOf(schema: readonly SchemaRow[], wanted: string): string[] {
+  return schema.flatMap(({ type, sql }) => (type === wanted && sql !== null ? [sql] : []));
+}
+
+function hasWord(sql: string, word: string): boolean {
+  if (!sql.toUpperCase().includes(word)) return false;
+  const scanner = new SqlScanner(sql);
+  while (scanner.next()) if (scanner.keyword === word) return true;
+  return false;
+}

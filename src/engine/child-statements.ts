@@ -1,0 +1,140 @@
+import { TroughError } from '../errors.ts';
+import { parseScript } from '../model/sql-rules.ts';
+import { type SqlStatement } from '../model/sql-script.ts';
+import { sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
+import { type NumberedTable, readSchemaFacts, type SchemaFacts } from './child-schema-facts.ts';
+
+/** A statement that is ready to run. */
+export interface Ready {
+  readonly parsed: SqlStatement;
+  readonly statement: SqliteStatement;
+  /** See `Moment.forbidPresent`. */
+  readonly timeless: ReadonlySet<string> | undefined;
+  /** Tables into which it may insert. */
+  readonly inserts: readonly NumberedTable[];
+}
+
+interface Opcode {
+  readonly opcode: string;
+  readonly p1: bigint;
+  readonly p2: bigint;
+  readonly p4: string | null;
+}
+
+const KEPT = 64;
+const LONGEST_KEPT_SQL = 2_048;
+const TIME_FUNCTION = /^(date|time|datetime|julianday|unixepoch|strftime|timediff)\(/;
+const TIME_NAME = /\b(?:date|time|datetime|julianday|unixepoch|strftime|timediff)\b/i;
+const MAKES_OBJECTS = new Set(['CREATE', 'ALTER']);
+
+/** The statements of one connection, parsed and prepared, and what was found out about each. */
+export class Statements {
+  readonly #db: Sqlite;
+  readonly #parsed = new Map<string, SqlStatement>();
+  readonly #ready = new Map<string, Ready>();
+  /** One list for all statements that insert into the same tables. */
+  readonly #lists = new Map<string, readonly NumberedTable[]>();
+  #facts: SchemaFacts | undefined;
+
+  constructor(db: Sqlite) {
+    this.#db = db;
+  }
+
+  get facts(): SchemaFacts {
+    return (this.#facts ??= readSchemaFacts(this.#db));
+  }
+
+  /** After the schema was changed, or a change of it undone. */
+  forgetSchema(): void {
+    this.#facts = undefined;
+    this.#ready.clear();
+    this.#lists.clear();
+  }
+
+  /** SQL that must be one statement. */
+  parseOne(sql: string): SqlStatement {
+    const kept = this.#parsed.get(sql);
+    if (kept !== undefined) return kept;
+    const [statement, ...more] = parseScript(sql);
+    if (statement === undefined || more.length > 0)
+      throw new TroughError('SQL_INVALID', 'each statement must be exactly one SQL statement');
+    keep(this.#parsed, sql, statement);
+    return statement;
+  }
+
+  prepare(parsed: SqlStatement): Ready {
+    const { text, keyword } = parsed;
+    const kept = this.#ready.get(text);
+    if (kept !== undefined) return kept;
+    const statement = this.#prepareNew(text);
+    const ready = { parsed, statement, timeless: this.#timeless(parsed), inserts: this.#inserts(parsed, statement) };
+    // SQLite runs some PRAGMAs while it prepares them, so each has to be prepared again.
+    if (keyword !== 'PRAGMA') keep(this.#ready, text, ready);
+    return ready;
+  }
+
+  /** Whether it may take a new row's number from SQLite in that table. */
+  choosesRowid(text: string, { name }: NumberedTable): boolean {
+    const root = this.#db.prepare<unknown[], bigint>('SELECT rootpage FROM main.sqlite_schema WHERE name = ?').pluck();
+    const page = root.get(name);
+    const cursors = new Set<bigint>();
+    for (const { opcode, p1, p2 } of this.#program(text)) {
+      if (opcode === 'OpenWrite' && p2 === page) cursors.add(p1);
+      if (opcode === 'NewRowid' && cursors.has(p1)) return true;
+    }
+    return false;
+  }
+
+  #prepareNew(text: string): SqliteStatement {
+    try {
+      const statement = this.#db.prepare<unknown[], never>(text);
+      return statement.reader ? statement.raw() : statement;
+    } catch (error) {
+      throw sqlError(error, 'prepare');
+    }
+  }
+
+  /** SQLite has instructions of their own for the calls that must not ask for the present time. */
+  #timeless({ text, keyword }: SqlStatement): ReadonlySet<string> | undefined {
+    const mayCall = this.facts.usesTime || (MAKES_OBJECTS.has(keyword) && TIME_NAME.test(text));
+    if (!mayCall || keyword === 'EXPLAIN' || keyword === 'PRAGMA') return undefined;
+    const calls = this.#program(text).filter(({ opcode }) => opcode === 'PureFunc');
+    const names = calls.flatMap(({ p4 }) => TIME_FUNCTION.exec(p4 ?? '')?.[1] ?? []);
+    return names.length === 0 ? undefined : new Set(names);
+  }
+
+  /** More than it does insert into rather than fewer. */
+  #inserts({ text }: SqlStatement, { readonly }: SqliteStatement): readonly NumberedTable[] {
+    if (readonly) return [];
+    const { tables, triggerSql, virtual } = this.facts;
+    const lower = text.toLowerCase();
+    const isNamed = (name: string): boolean =>
+      NEEDS_QUOTES.test(name) || lower.includes(name) || triggerSql.includes(name);
+    const named = tables.filter((table) => isNamed(table.lower));
+    const kept = Array.from(virtual, ([name, own]) => (isNamed(name) ? own : [])).flat();
+    return this.#listed([...new Set([...named, ...kept])]);
+  }
+
+  #listed(tables: readonly NumberedTable[]): readonly NumberedTable[] {
+    const key = tables.map(({ name }) => name).join('\0');
+    const kept = this.#lists.get(key);
+    if (kept !== undefined) return kept;
+    this.#lists.set(key, tables);
+    return tables;
+  }
+
+  #program(text: string): readonly Opcode[] {
+    return this.#db.prepare<unknown[], Opcode>(`EXPLAIN ${text}`).all();
+  }
+}
+
+/** Names that may be written otherwise in SQL than they are. */
+const NEEDS_QUOTES = /["'`\]]/;
+
+function keep<T>(kept: Map<string, T>, sql: string, made: T): void {
+  if (sql.length > LONGEST_KEPT_SQL) return;
+  kept.set(sql, made);
+  if (kept.size <= KEPT) return;
+  const oldest = kept.keys().next();
+  if (oldest.done !== true) kept.delete(oldest.value);
+}
