@@ -5,6 +5,7 @@ import { type CliContext } from './context.ts';
 import { EXIT_CODES_HELP } from './exit-code.ts';
 import { runVerb, type RunOptions } from './run-roles.ts';
 import { addImportVerb } from './import/import-verb.ts';
+import { addColdVerb } from './verbs/cold.ts';
 import { addDrainVerbs } from './verbs/drain.ts';
 import { addManageVerbs } from './verbs/manage.ts';
 import { addPlanVerb } from './verbs/plan.ts';
@@ -59,6 +60,7 @@ export function buildProgram(
   addWhereVerb(program, verbs);
   addPlanVerb(program, verbs);
   addDrainVerbs(program, verbs);
+  addColdVerb(program, verbs);
   addStatsVerb(program, verbs);
   addImportVerb(program, verbs);
   return program;

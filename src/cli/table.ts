@@ -42,7 +42,8 @@ function cellText(value: unknown): string {
   return printable(JSON.stringify(value));
 }
 
-function printable(text: string): string {
+/** As one line that moves no cursor. */
+export function printable(text: string): string {
   return text.replace(CONTROL, (char) => JSON.stringify(char).slice(1, -1));
 }
 

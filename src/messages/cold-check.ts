@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Slower readings would look like one that stands still, and be broken off. */
+export const LEAST_BYTES_PER_SECOND = 2 ** 20;
+
 /** `trough.sync.coldcheck`: one stretch of looking through cold storage. Who asks keeps the place: `next` of an answer is `after` of the request that goes on. */
 export const ColdCheckRequest = z.object({
   /** Absent: from the beginning. */
@@ -9,7 +12,7 @@ export const ColdCheckRequest = z.object({
   /** Read every file whole; else only how it begins, and how long it is. */
   read: z.boolean().default(true),
   /** Slower than the leader's own settings, never faster. */
-  bytesPerSecond: z.number().positive().optional(),
+  bytesPerSecond: z.number().min(LEAST_BYTES_PER_SECOND).optional(),
 });
 export type ColdCheckRequest = z.infer<typeof ColdCheckRequest>;
 

@@ -4,6 +4,7 @@ import { type Copies, ColdRepair } from '../actors/leader/cold-repair.ts';
 import { ColdRows } from '../actors/leader/cold-rows.ts';
 import { type LocalDatabase } from '../engine/engine.ts';
 import { TroughError } from '../errors.ts';
+import { LEAST_BYTES_PER_SECOND } from '../messages/cold-check.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { type ActorRef } from '../runtime/actor.ts';
@@ -34,7 +35,7 @@ export function startColdCheck(
     care,
     rows: new ColdRows(database),
     repair,
-    bytesPerSecond: settings.coldCheckRateBytes,
+    bytesPerSecond: Math.max(settings.coldCheckRateBytes, LEAST_BYTES_PER_SECOND),
     looksPerSecond: settings.coldWalkRate,
   });
   return supervisor.spawn(() => check, { mailboxLimit: MAILBOX });

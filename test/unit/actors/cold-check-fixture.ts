@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { Catalogue, type CatalogueChange, type CatalogueMessage } from '../../../src/actors/leader/catalogue.ts';
 import { CATALOGUE_MIGRATIONS } from '../../../src/actors/leader/catalogue-tables.ts';
-import { ColdCheck } from '../../../src/actors/leader/cold-check.ts';
+import { ColdCheck, type ColdCheckMessage } from '../../../src/actors/leader/cold-check.ts';
 import { type Copies, ColdRepair } from '../../../src/actors/leader/cold-repair.ts';
 import { ColdRows } from '../../../src/actors/leader/cold-rows.ts';
 import { LocalDirectory } from '../../../src/cold/local-directory.ts';
@@ -58,7 +58,7 @@ export async function coldCheckScene(clock: Clock = systemClock, rates = { bytes
     ...{ bytesPerSecond: rates.bytes, looksPerSecond: rates.looks },
   });
   const stretch = (request: ColdCheckRequest): Promise<ColdCheckAnswer> =>
-    ask({ name: 'check', send: (one) => (void check.receive(one), true) }, (reply) => ({
+    ask({ name: 'check', send: (one: ColdCheckMessage) => (void check.receive(one), true) }, (reply) => ({
       kind: 'check' as const,
       request,
       reply,
