@@ -14,6 +14,8 @@ export interface BusAnswer {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /** Asked once, when the body has ended well; rides on the last message. */
   readonly trailers?: () => BusHeaders;
+  /** Of a body in pieces: aborts when it has failed, with the error as its reason. So the answer ends also while its asker takes nothing. */
+  readonly failure?: AbortSignal | undefined;
 }
 
 /** A message that wants an answer. `signal` fires when the asker is known to be gone or its deadline is over. */
@@ -26,6 +28,8 @@ export interface BusReply {
   /** Of an answer in one message this holds its trailers too. */
   readonly headers: BusHeaders;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Of an answer in several messages: aborts when `body` has failed or will, with the error as its reason, also while its consumer takes nothing. */
+  readonly failure?: AbortSignal | undefined;
   /** Valid once `body` has ended well; holds the headers as well. */
   readonly trailers: () => BusHeaders;
 }

@@ -32,6 +32,8 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
   /** No more messages are wanted. */
   #closed = false;
   #failure: TroughError | undefined;
+  /** Of an answer in several messages. */
+  #failing: AbortController | undefined;
   /** Where a cancel goes, once known. */
   #cancelAt = '';
   #cancelTimer: (() => void) | undefined;
@@ -58,6 +60,10 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
     return this;
   }
 
+  get failure(): AbortSignal | undefined {
+    return this.#failing?.signal;
+  }
+
   readonly trailers = (): BusHeaders => this.#trailers;
 
   hear(message: WireMessage): void {
@@ -82,6 +88,7 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
   fail(error: TroughError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#failing?.abort(error);
     this.#queue = [];
     this.#cancelOther();
     this.#close();
@@ -125,12 +132,17 @@ export class IncomingAnswer implements BusReply, AsyncIterableIterator<Uint8Arra
 
   #hearChunk(message: WireMessage): void {
     if (this.#expected === 0) {
+      this.#failing = new AbortController();
       this.#headers = ownHeaders(message.headers);
       this.#begin();
     }
     this.#expected += 1;
     if (message.reply !== '') this.#cancelAt = message.reply;
-    if (message.headers[HEADER.last] !== undefined) this.#close();
+    if (message.headers[HEADER.last] !== undefined) {
+      this.#close();
+      const error = decodeError(message.headers, message.body);
+      if (error !== undefined) this.#failing?.abort(error);
+    }
     this.#queue.push(message);
     this.#hand();
   }

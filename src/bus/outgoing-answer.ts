@@ -112,6 +112,9 @@ export class OutgoingAnswer implements BusRequest {
     const pieces = body instanceof Uint8Array ? onePiece(body) : body;
     const cutter = new ChunkCutter(pieces, { mostBytes: CHUNK_BYTES, lingerMs: LINGER_MS, after: this.#options.after });
     this.#cutter = cutter;
+    answer.failure?.addEventListener('abort', () => {
+      this.leave(TroughError.from(answer.failure?.reason));
+    });
     if (this.#gone !== undefined) cutter.stop(this.#gone);
     for (;;) {
       const chunk = await cutter.next();

@@ -25,7 +25,7 @@ const COMPRESS_FROM_BYTES = 8_192;
 
 /**
  * Sends rows as they come, held up by a slow client. Throws only while nothing was sent yet; a failure after that never leaves what could be
- * taken for a complete answer.
+ * taken for a complete answer. A client that takes nothing is cut off when the answer fails, and after a while in any case.
  */
 export async function sendRows(exchange: Exchange, answer: ReadAnswer, dressing: Dressing, log: Log): Promise<void> {
   const { body } = answer;
@@ -62,6 +62,9 @@ async function stream(
   log: Log,
 ): Promise<void> {
   const { signal } = exchange;
+  const { failure } = answer;
+  const isOver = failure === undefined ? signal : AbortSignal.any([signal, failure]);
+  exchange.sends(Infinity);
   const out = openSink(exchange, answer, dressing);
   let last: number | undefined;
   try {
@@ -69,14 +72,17 @@ async function stream(
     for (let part: IteratorResult<Uint8Array> = { value: first }; part.done !== true; part = await rest.next()) {
       if (signal.aborted) throw new TroughError('ENGINE_CANCELLED', 'the client went away');
       last = part.value.at(-1) ?? last;
-      if (!out.write(part.value)) await once(out, 'drain', { signal });
+      if (!out.write(part.value)) await once(out, 'drain', { signal: isOver });
     }
     out.end(dressing.after(last));
   } catch (thrown) {
     if (signal.aborted) return;
-    const error = reportFailure(thrown, log);
+    const error = reportFailure(failure?.aborted === true ? failure.reason : thrown, log);
     if (dressing.failed === undefined) exchange.cutOff();
-    else out.end(dressing.failed(error, last));
+    else {
+      out.end(dressing.failed(error, last));
+      exchange.endsSoon();
+    }
   } finally {
     await rest.return?.();
   }

@@ -14,6 +14,14 @@ export interface WholeAnswer {
 const NO_BODY = Buffer.alloc(0);
 /** How long the rest of a body that is too large is read and dropped, so that the client gets to read its answer. */
 const LINGER_MS = 5_000;
+/** What is smaller leaves this process at once, whatever the client does. */
+const PATIENT_BYTES = 64 * 1024;
+
+export interface ExchangeLimits {
+  readonly bodyLimitBytes: number;
+  /** A client that takes nothing for so long, although there is something for it, is cut off. */
+  readonly patienceMs: number;
+}
 
 /** One request and its answer. The handler calls `send`, or writes to `response` itself and ends it. */
 export class Exchange {
@@ -26,7 +34,7 @@ export class Exchange {
   readonly query: string;
   /** For metrics: a template, never the path itself. */
   route = 'other';
-  readonly #bodyLimitBytes: number;
+  readonly #limits: ExchangeLimits;
   readonly #gone = new AbortController();
   readonly #onEnd: (exchange: Exchange) => void;
   #leaveBody: (() => void) | undefined;
@@ -36,12 +44,12 @@ export class Exchange {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    bodyLimitBytes: number,
+    limits: ExchangeLimits,
     onEnd: (exchange: Exchange) => void,
   ) {
     this.request = request;
     this.response = response;
-    this.#bodyLimitBytes = bodyLimitBytes;
+    this.#limits = limits;
     this.#onEnd = onEnd;
     this.method = request.method ?? 'GET';
     const url = request.url ?? '/';
@@ -77,7 +85,7 @@ export class Exchange {
     if (headers['transfer-encoding'] === undefined && (declared === undefined || declared === '0')) {
       return Promise.resolve(NO_BODY);
     }
-    if (declared !== undefined && Number(declared) > this.#bodyLimitBytes) return Promise.reject(this.#refuse());
+    if (declared !== undefined && Number(declared) > this.#limits.bodyLimitBytes) return Promise.reject(this.#refuse());
     return this.#collect();
   }
 
@@ -88,7 +96,7 @@ export class Exchange {
       let sizeBytes = 0;
       const take = (part: Buffer): void => {
         sizeBytes += part.length;
-        if (sizeBytes <= this.#bodyLimitBytes) {
+        if (sizeBytes <= this.#limits.bodyLimitBytes) {
           parts.push(part);
           return;
         }
@@ -110,7 +118,7 @@ export class Exchange {
   #refuse(): TroughError {
     this.#tooLarge = true;
     this.request.resume();
-    const limitBytes = this.#bodyLimitBytes;
+    const limitBytes = this.#limits.bodyLimitBytes;
     return new TroughError('REQUEST_TOO_LARGE', `the request body is larger than ${String(limitBytes)} bytes`, {
       limitBytes,
     });
@@ -122,12 +130,20 @@ export class Exchange {
     if (response.destroyed || response.headersSent) return;
     const { status, body } = answer;
     const headers = ['Content-Type', answer.type];
-    if (status !== 204) headers.push('Content-Length', String(Buffer.byteLength(body)));
+    const sizeBytes = Buffer.byteLength(body);
+    if (status !== 204) headers.push('Content-Length', String(sizeBytes));
+    this.sends(sizeBytes);
     if (answer.headers !== undefined) headers.push(...answer.headers);
     if (answer.reason === undefined) response.writeHead(status, headers);
     else response.writeHead(status, answer.reason, headers);
     if (this.#tooLarge) this.#endLate(body);
     else response.end(body);
+  }
+
+  /** To be called before so much is written at once, and with Infinity before a stream: its client may not keep it here for ever. */
+  sends(bytes: number): void {
+    // The server hears of it. After the answer, the time for idle connections counts again.
+    if (bytes >= PATIENT_BYTES) this.request.socket.setTimeout(this.#limits.patienceMs);
   }
 
   /** Closing a connection on which bytes are still coming in would reset it, and the client would lose the answer. */
@@ -147,8 +163,8 @@ export class Exchange {
   }
 
   /**
-   * For an answer that failed half-way: what was written still leaves, then the connection ends without the end of the body, so that the
-   * client cannot take it for complete.
+   * For an answer that failed half-way: what was written still leaves, if the client takes it soon, then the connection ends without the end of
+   * the body, so that the client cannot take it for complete.
    */
   cutOff(): void {
     const { response } = this;
@@ -158,6 +174,16 @@ export class Exchange {
     }
     response.flushHeaders();
     response.socket.destroySoon();
+    this.endsSoon();
+  }
+
+  /** What was written leaves within a while, or not at all. */
+  endsSoon(): void {
+    const { response } = this;
+    const timer = setTimeout(() => response.destroy(), LINGER_MS);
+    response.once('close', () => {
+      clearTimeout(timer);
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
-import { Exchange, type HttpHandler } from './exchange.ts';
+import { Exchange, type ExchangeLimits, type HttpHandler } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { answerProbe, isProbe, type ProbeOptions } from './probes.ts';
 
@@ -17,6 +17,8 @@ export interface HttpServerOptions extends ProbeOptions {
   readonly handler: HttpHandler;
   readonly bodyLimitBytes: number;
   readonly log: Log;
+  /** A client that takes nothing for so long, although there is something for it, is cut off. Default 300,000. */
+  readonly patienceMs?: number | undefined;
   /** At the end, so long may requests in flight go on; then their connections are cut. */
   readonly graceMs?: number | undefined;
 }
@@ -27,6 +29,8 @@ const REQUEST_TIMEOUT_MS = 300_000;
 const KEEP_ALIVE_MS = 60_000;
 const CHECK_INTERVAL_MS = 5_000;
 const GRACE_MS = 5_000;
+/** Long: a reader may work for a while at what it has taken, and the deadline of a query ends it as well. */
+const PATIENCE_MS = 300_000;
 
 /** Listens. PORT_IN_USE, or CONFIG_INVALID for an address that cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -38,6 +42,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 /** One port: node:http with limits, probes, metrics and a stop that lets requests end. */
 export class HttpServer implements AsyncDisposable {
   readonly #options: HttpServerOptions;
+  readonly #limits: ExchangeLimits;
   readonly #server: Server;
   /** Each connection, with the number of its exchanges that have not ended. */
   readonly #connections = new Map<Socket, number>();
@@ -49,6 +54,8 @@ export class HttpServer implements AsyncDisposable {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    const { bodyLimitBytes, patienceMs = PATIENCE_MS } = options;
+    this.#limits = { bodyLimitBytes, patienceMs };
     this.#server = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -59,6 +66,11 @@ export class HttpServer implements AsyncDisposable {
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.set(socket, 0);
       socket.once('close', () => this.#connections.delete(socket));
+    });
+    this.#server.on('timeout', (socket: Socket) => {
+      const isIdle = (this.#connections.get(socket) ?? 0) === 0;
+      // Else nobody but ourselves holds it up.
+      if (isIdle || socket.writableLength > 0) socket.destroy();
     });
     this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response);
@@ -102,7 +114,7 @@ export class HttpServer implements AsyncDisposable {
       return;
     }
     const begun = performance.now();
-    const exchange = new Exchange(request, response, this.#options.bodyLimitBytes, ({ route }) => {
+    const exchange = new Exchange(request, response, this.#limits, ({ route }) => {
       metrics.end(name, route, response.statusCode, (performance.now() - begun) / 1000);
       this.#ended(socket);
     });

@@ -51,6 +51,7 @@ async function legacyRead(exchange: Exchange, { read, log }: ReadRoutesOptions):
 function sendList(exchange: Exchange, answer: ReadAnswer, rows: Uint8Array): void {
   const { response } = exchange;
   if (response.destroyed) return;
+  exchange.sends(rows.length);
   const text = Buffer.from(rows.buffer, rows.byteOffset, rows.length).toString('latin1');
   response.writeHead(200, [
     'Content-Type',

@@ -60,14 +60,22 @@ export function answerTrailers(answer: ReadAnswer): Headers {
   return { 'Trough-Rows': String(rows), 'Trough-Truncated': truncated ? '1' : '0' };
 }
 
+interface AnswerOfNode {
+  readonly headers: Headers;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly failure?: AbortSignal | undefined;
+  readonly trailers: () => Headers;
+}
+
 /** The answer of another node, from its headers. BUS_ANSWER_BROKEN when one is missing. */
-export function decodeAnswer(headers: Headers, body: AsyncIterable<Uint8Array>, trailers: () => Headers): ReadAnswer {
+export function decodeAnswer({ headers, body, failure, trailers }: AnswerOfNode): ReadAnswer {
   const columns = parseExactJson(header(headers, 'Trough-Columns'));
   return {
     node: header(headers, 'Trough-Node'),
     version: header(headers, 'Trough-Version'),
     columns: checkShape(z.array(z.string()), columns, 'a list of columns'),
     body,
+    failure,
     summary: () => {
       const last = trailers();
       return { rows: Number(header(last, 'Trough-Rows')), truncated: header(last, 'Trough-Truncated') === '1' };

@@ -150,7 +150,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
     };
     const ask = (): Promise<BusReply> => this.#deps.bus.request(subject, encodeHandedOn(request), options);
     const reply = await this.#asNode(node, ask, 'BUS_UNREACHABLE');
-    return decodeAnswer(reply.headers, reply.body, reply.trailers);
+    return decodeAnswer(reply);
   }
 
   /** NODE_UNAVAILABLE when nobody took it; WRITE_OUTCOME_UNKNOWN when it was sent and no answer to it can be read. */

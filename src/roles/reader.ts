@@ -83,13 +83,15 @@ function bindReads({ bus, subjects, self, supervisor }: NodeContext, read: Read)
 /** For another node: the bare rows, everything else in headers. */
 async function handedOn(read: Read, request: ReadRequest, signal: AbortSignal): Promise<BusAnswer> {
   const answer = await read(request, signal);
-  return { headers: answerHeaders(answer), body: answer.body, trailers: () => answerTrailers(answer) };
+  const { body, failure } = answer;
+  return { headers: answerHeaders(answer), body, failure, trailers: () => answerTrailers(answer) };
 }
 
 /** For a client: a whole document, as over HTTP. */
 async function forClient(read: Read, request: ReadRequest, signal: AbortSignal): Promise<BusAnswer> {
   const answer = await read(request, signal);
   const body = request.format === 'legacy' ? legacyDocument(answer) : queryDocument(answer, request.segment);
-  const { node, version } = answer;
-  return { headers: { 'Trough-Node': node, 'Trough-Version': version }, body, trailers: () => answerTrailers(answer) };
+  const { node, version, failure } = answer;
+  const headers = { 'Trough-Node': node, 'Trough-Version': version };
+  return { headers, body, failure, trailers: () => answerTrailers(answer) };
 }

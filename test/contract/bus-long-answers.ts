@@ -97,6 +97,25 @@ export function longAnswersContract(name: string, open: () => Promise<BusDriver>
       await expect(bodyOf(reply)).rejects.toMatchObject({ code: 'ENGINE_DEADLINE', context: { after: 10 } });
     });
 
+    it('ends an answer that has failed while its consumer takes nothing: both sides hear of it', async () => {
+      await using driver = await open();
+      const [a, b] = driver.buses;
+      const pieces = new Pieces(1_000, 512 * 1024);
+      const failing = new AbortController();
+      a.answer({ subject: 'q' }, () =>
+        Promise.resolve({ headers: {}, body: pieces, trailers: () => ({}), failure: failing.signal }),
+      );
+      await a.flush();
+      const reply = await b.request('q', bytes(''), patience);
+      await eventually('the source is asked for as much as goes out', () => pieces.made >= 9);
+      expect(reply.failure?.aborted).toBe(false);
+      failing.abort(new TroughError('ENGINE_DEADLINE', 'the query took too long', { after: 9 }));
+      await eventually('the source is closed', () => pieces.isClosed);
+      await eventually('the asker has heard of it', () => reply.failure?.aborted);
+      expect(reply.failure?.reason).toMatchObject({ code: 'ENGINE_DEADLINE', context: { after: 9 } });
+      await expect(bodyOf(reply)).rejects.toMatchObject({ code: 'ENGINE_DEADLINE', context: { after: 9 } });
+    });
+
     it('stops the source when the consumer leaves in the middle', async () => {
       await using driver = await open();
       const [a, b] = driver.buses;

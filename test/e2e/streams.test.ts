@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFrom } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { growth, memoryOf, processesWith, untilEngineRests } from '../support/engine-processes.ts';
-import { openQueries } from '../support/query-figures.ts';
+import { openQueries, openRequests } from '../support/query-figures.ts';
 import { KNOWN, requestTarget, type RequestTarget } from '../support/request-target.ts';
 import { looksComplete, slowReader, type SlowReader } from '../support/slow-reader.ts';
 
@@ -159,6 +159,36 @@ describe('an answer that fails half-way is cut off, its body without an end', ()
     reader.resume();
     await over(reader);
     expect(looksComplete(reader)).toBe(false);
+  });
+
+  test.each([
+    ['csv', 'identity'],
+    ['json', 'zstd'],
+    ['ndjson', 'gzip'],
+  ])('at its deadline, though nothing of it is taken: %s as %s', async (format, encoding) => {
+    const before = await openRequests(target.run);
+    const query = { sql: counting(100_000_000), format, deadlineMs: 1_000 };
+    using reader = await begun(ROUTE, query, { 'Accept-Encoding': encoding });
+    expect(await openRequests(target.run)).toBe(before + 1);
+    await eventually('the end of the request', async () => (await openRequests(target.run)) === before, WITHIN_MS);
+    expect(looksComplete(reader)).toBe(false);
+  });
+
+  test('at its deadline over NATS, though nothing of it is taken', async () => {
+    const inbox = 'stuck.inbox';
+    const answers = nats.subscribe(inbox);
+    const startedAt = performance.now();
+    const query = JSON.stringify({ sql: counting(100_000_000), deadlineMs: 1_000 });
+    nats.publish(`trough.query.${KNOWN}`, query, { reply: inbox, headers: headers() });
+    const codes: (string | undefined)[] = [];
+    for await (const message of answers) {
+      codes.push(message.headers?.get('Trough-Error') || undefined);
+      if (message.headers?.get('Trough-Last') === '1') break;
+    }
+    expect(codes.at(-1)).toBe('ENGINE_DEADLINE');
+    expect(codes.length).toBeGreaterThan(1);
+    // It is not the patience with askers, half a minute, that has ended it.
+    expect(performance.now() - startedAt).toBeLessThan(25_000);
   });
 
   test('but for NDJSON, whose last line is then the error', async () => {

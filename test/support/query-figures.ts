@@ -9,6 +9,11 @@ async function figure({ ready }: TroughRun, name: string): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
+/** Requests on all ports that have no complete answer, this look among them. */
+export function openRequests(run: TroughRun): Promise<number> {
+  return figure(run, 'trough_http_in_flight');
+}
+
 /** Queries that have not ended, whether or not a process has them. */
 export async function openQueries(run: TroughRun): Promise<number> {
   return (await figure(run, 'trough_queries_running')) + (await figure(run, 'trough_queries_waiting'));

@@ -88,7 +88,7 @@ test('an answer goes by headers that any wire carries, and comes back as it was'
   };
   const headers = answerHeaders(answer);
   for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]*$/);
-  const back = decodeAnswer(headers, body, () => answerTrailers(answer));
+  const back = decodeAnswer({ headers, body, trailers: () => answerTrailers(answer) });
   expect({ ...back, summary: back.summary() }).toEqual({ ...answer, summary });
 });
 
@@ -99,9 +99,9 @@ test('an answer that lacks a header is broken', () => {
   const broken = expect.objectContaining({ code: 'BUS_ANSWER_BROKEN' }) as unknown;
   const whole = { 'Trough-Node': 'n', 'Trough-Version': '1', 'Trough-Columns': '[]' };
   for (const name of Object.keys(whole)) {
-    expect(() => decodeAnswer({ ...whole, [name]: undefined }, body, () => ({}))).toThrow(broken);
+    expect(() => decodeAnswer({ headers: { ...whole, [name]: undefined }, body, trailers: () => ({}) })).toThrow(broken);
   }
-  expect(() => decodeAnswer(whole, body, () => ({})).summary()).toThrow(broken);
+  expect(() => decodeAnswer({ headers: whole, body, trailers: () => ({}) }).summary()).toThrow(broken);
 });
 
 test('a write is a script as text, or an object with one or several statements', () => {
