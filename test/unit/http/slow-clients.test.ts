@@ -4,6 +4,7 @@ import { TroughError } from '../../../src/errors.ts';
 import { type Exchange } from '../../../src/http/exchange.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { type ReadAnswer } from '../../../src/messages/reading.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { answerOf, fakeReports, log, rawConnection, serve } from './fixture.ts';
 
@@ -56,7 +57,9 @@ class Endless implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.taken > 0 && this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+    if (this.taken > 0 && this.#pauseMs > 0) {
+      await new Promise<void>((resolve) => systemClock.after(this.#pauseMs, resolve));
+    }
     this.taken += 1;
     return { done: false, value: CHUNK };
   }
