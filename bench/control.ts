@@ -1,15 +1,17 @@
 /**
- * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`. Ends with 1 when a figure is beyond its limit.
- * From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue, default 10,000,000).
+ * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`, `inventory`, `discovery`. Ends with 1 when a figure is
+ * beyond its limit. From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue, default 10,000,000), BENCH_COPIES (of the inventory, 1,500,000),
+ * BENCH_FILES (of the discovery, 1,000,000).
  */
 import { measureCatalogue } from './control/catalogue.ts';
+import { measureDiscovery } from './control/discovery.ts';
+import { measureInventory } from './control/inventory.ts';
 import { measurePlanning } from './control/planning.ts';
 import { conditions } from './support/conditions.ts';
 import { isChosen, planFrom, positive } from './support/plan.ts';
 import { say } from './support/say.ts';
 
 const plan = planFrom(process.env);
-const segments = positive(process.env, 'BENCH_SEGMENTS', 10_000_000);
 
 const lines: Record<string, () => Promise<readonly string[]> | readonly string[]> = {
   planning: () => {
@@ -17,7 +19,9 @@ const lines: Record<string, () => Promise<readonly string[]> | readonly string[]
     for (const line of lines) say(line);
     return failures;
   },
-  catalogue: () => measureCatalogue(segments),
+  catalogue: () => measureCatalogue(positive(process.env, 'BENCH_SEGMENTS', 10_000_000)),
+  inventory: () => measureInventory([100_000, 1_000_000, positive(process.env, 'BENCH_COPIES', 1_500_000)]),
+  discovery: () => measureDiscovery(positive(process.env, 'BENCH_FILES', 1_000_000)),
 };
 
 say(conditions({ troughArgs: [] })[0] ?? '');

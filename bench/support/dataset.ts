@@ -115,8 +115,8 @@ async function makeFiles(set: Dataset, template: string, content: Buffer): Promi
 }
 
 function fillInventory({ data, count }: Dataset, sizeBytes: number, sha256: string): void {
-  fill(dataPaths(data).inventory, INVENTORY_MIGRATIONS, 'insert into copies values (?, ?, ?, ?, ?)', count, (id) => [
-    id,
+  fill(dataPaths(data).inventory, INVENTORY_MIGRATIONS, 'insert into copies values (?, ?, ?, ?, ?)', count, (index) => [
+    segmentAt(index),
     MODIFIED_MS,
     sizeBytes,
     sha256,
@@ -126,9 +126,9 @@ function fillInventory({ data, count }: Dataset, sizeBytes: number, sha256: stri
 
 function fillCatalogue({ data, count }: Dataset, sizeBytes: number, sha256: string): void {
   const insert = `insert into segment (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms) values (?, ?, 'hot', 2, ?, ?, unhex(?), null, ?)`;
-  fill(dataPaths(data).catalogue, CATALOGUE_MIGRATIONS, insert, count, (id) => [
-    id,
-    slotOf(id),
+  fill(dataPaths(data).catalogue, CATALOGUE_MIGRATIONS, insert, count, (index) => [
+    segmentAt(index),
+    slotOf(segmentAt(index)),
     MODIFIED_MS,
     sizeBytes,
     sha256,
@@ -136,12 +136,13 @@ function fillCatalogue({ data, count }: Dataset, sizeBytes: number, sha256: stri
   ]);
 }
 
-function fill(
+/** A database of trough's own with so many rows, as a node would have made it. */
+export function fill(
   file: string,
   migrations: readonly string[],
   insert: string,
   count: number,
-  rowOf: (id: SegmentId) => readonly (string | number)[],
+  rowOf: (index: number) => readonly (string | number)[],
 ): void {
   const database = new Database(file);
   database.pragma('journal_mode = wal');
@@ -151,7 +152,7 @@ function fill(
   for (let from = 0; from < count; from += ROWS_AT_A_TIME) {
     database.transaction(() => {
       for (let index = from; index < Math.min(from + ROWS_AT_A_TIME, count); index += 1) {
-        statement.run(...rowOf(segmentAt(index)));
+        statement.run(...rowOf(index));
       }
     })();
   }

@@ -20,7 +20,7 @@ export interface CopyRecord {
 }
 
 /** In pages: all rows at once would be some hundred megabytes on the way between two processes. */
-const PAGE = 'select id, version, size_bytes from copies where id > ? order by id limit 20000';
+const PAGE = 'select id, version, size_bytes from copies where id > ? order by id limit 5000';
 const RECORD = 'select id, version, size_bytes, sha256, verified_at from copies where id = ?';
 
 /**

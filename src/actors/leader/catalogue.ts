@@ -130,6 +130,11 @@ export class Catalogue implements Actor<CatalogueMessage> {
     }
   }
 
+  /** Resolves when no listing of cold storage runs. */
+  async scanned(): Promise<void> {
+    await this.#scanning;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#scanning;

@@ -1,0 +1,102 @@
+import { link, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Catalogue } from '../../src/actors/leader/catalogue.ts';
+import { CATALOGUE_MIGRATIONS } from '../../src/actors/leader/catalogue-tables.ts';
+import { LocalDirectory } from '../../src/cold/local-directory.ts';
+import { ProcessEngine } from '../../src/engine/pool.ts';
+import { coldPath } from '../../src/model/cold-path.ts';
+import { parseSegmentId, type SegmentId } from '../../src/model/segment-id.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { FakeCluster } from '../../test/support/fake-cluster.ts';
+import { recordingLog } from '../../test/support/recording-log.ts';
+import { tempDir } from '../../test/support/temp-dir.ts';
+import { say } from '../support/say.ts';
+
+const NEW = 1_000;
+const LIMIT_MS = 10_000;
+const AT_A_TIME = 64;
+/** ext4 allows 65,000 names for one file. */
+const NAMES_PER_FILE = 50_000;
+/** A directory that changed a moment ago is not trusted yet. */
+const SETTLED_MS = 3_000;
+
+/** How long it takes until the catalogue has files that somebody put beside very many others in a local directory. */
+export async function measureDiscovery(files: number): Promise<readonly string[]> {
+  const failures: string[] = [];
+  await using dir = await tempDir();
+  const root = join(dir.path, 'cold');
+  const put = await makeFiles(root, files);
+  await using engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 1 });
+  const file = join(dir.path, 'catalogue.sqlite');
+  await using database = await engine.openDatabase(file, CATALOGUE_MIGRATIONS);
+  const { log, lines } = recordingLog();
+  let changed = 0;
+  const catalogue = new Catalogue({
+    ...{ clock: systemClock, database, engine, file, log, view: new FakeCluster().view },
+    cold: new LocalDirectory({ root }),
+    rule: () => ({ copies: 2, tier: 'hot' }),
+    emit: ({ rows }) => (changed += rows.length),
+  });
+  const scan = async (what: string, expected: number): Promise<number> => {
+    changed = 0;
+    const startedAt = performance.now();
+    await catalogue.receive({ kind: 'scan' });
+    await catalogue.scanned();
+    const ms = performance.now() - startedAt;
+    say(`    ${what}: ${(ms / 1_000).toFixed(1)} s, ${changed.toLocaleString('en-US')} found`);
+    if (changed !== expected) throw new Error(`${String(expected)} were to be found`);
+    return ms;
+  };
+  say(`  discovery among ${files.toLocaleString('en-US')} files of a local directory, a thousand to a folder:`);
+  await scan('the first listing', files);
+  const said = lines.filter(({ msg }) => msg === 'cold storage is being listed').length;
+  say(`    of which the log said ${String(said)} times how far it was`);
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+  await scan('nothing new', 0);
+  const cases: readonly (readonly [string, (index: number) => SegmentId])[] = [
+    ['1,000 new files in one new folder', (index) => idAt(files + index)],
+    [
+      '1,000 new files, one in each of as many folders',
+      (index) => parseSegmentId(`${idAt(index * (files / NEW)).slice(0, -3)}x${String((index % 90) + 10)}`),
+    ],
+  ];
+  for (const [what, idOf] of cases) {
+    for (let index = 0; index < NEW; index += 1) await put(idOf(index));
+    const ms = await scan(what, NEW);
+    if (ms > LIMIT_MS) failures.push(`discovery, ${what}: ${(ms / 1_000).toFixed(1)} s`);
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+  }
+  await catalogue.stop();
+  return failures;
+}
+
+function idAt(index: number): SegmentId {
+  return parseSegmentId(`crawl-${String(index).padStart(9, '0')}`);
+}
+
+/** Names of a few files: they are only listed. Answers with what adds one more. */
+async function makeFiles(root: string, files: number): Promise<(id: SegmentId) => Promise<void>> {
+  const made = new Set<string>();
+  let names = 0;
+  let original = '';
+  const put = async (id: SegmentId): Promise<void> => {
+    const path = join(root, coldPath(id));
+    if (!made.has(dirname(path))) {
+      made.add(dirname(path));
+      await mkdir(dirname(path), { recursive: true });
+    }
+    if (names % NAMES_PER_FILE === 0) {
+      original = join(root, '..', `original-${String(names)}`);
+      await writeFile(original, 'what a listing never reads');
+    }
+    names += 1;
+    await link(original, path);
+  };
+  await mkdir(join(root, '.trough-tmp'), { recursive: true });
+  for (let from = 0; from < files; from += AT_A_TIME) {
+    await put(idAt(from));
+    const rest = Math.min(AT_A_TIME, files - from) - 1;
+    await Promise.all(Array.from({ length: rest }, (_, index) => put(idAt(from + 1 + index))));
+  }
+  return put;
+}
