@@ -11,6 +11,9 @@ const MOST_ROWS = 2_000;
 export const LONGEST_PACKED_BYTES = 1024 * 1024;
 /** The answer of a plain scan is about as large as the file at most, and is made before its length is known. */
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
+/** After so many answers from one state of a file that is no larger, the whole table is looked at once: to look at each row costs a third of an answer. */
+const LOOK_AFTER = 16;
+const LARGEST_LOOKED_AT_BYTES = 4 * 1024 * 1024;
 /** Well below SQLite's limit of arguments for one function. */
 const MOST_COLUMNS = 40;
 /** Characters of all names of columns: they stand in each row. */
@@ -24,28 +27,34 @@ export interface PackedAnswer {
 /**
  * The rows of a plain scan put together inside SQLite as one JSON text: for some hundred rows twice as fast as one by one.
  * SQLite's JSON is what `row-format.ts` would write only for integers, texts and NULL. So: columns of tables declared INTEGER or TEXT
- * alone, and one aggregate per column that shows whether something else is kept there (types are those of values, not of columns).
+ * alone, and one aggregate per column that shows whether something else is kept there (types are those of values, not of columns);
+ * without these once the whole table has been seen to hold nothing else, for as long as nobody writes to the file.
+ *
+ * To be used while the query itself is open: so everything here is seen in one state of the file.
  */
 export class PackedQuery {
   readonly #db: Sqlite;
   readonly #scan: Scan;
   readonly #pageCount: SqliteStatement;
+  readonly #pageBytes: number;
+  readonly #dataVersion: SqliteStatement;
   readonly #schemaVersion: SqliteStatement;
   /** What was found out about the table was true of this schema. */
   readonly #madeFor: unknown;
-  readonly #mostPages: number;
   #statement: SqliteStatement;
+  #unchecked: SqliteStatement | undefined;
+  #state: FileState = { dataVersion: undefined, sizeBytes: 0, answers: 0, isSound: false };
   #isOpen = true;
 
   private constructor(db: Sqlite, scan: Scan) {
     this.#db = db;
     this.#scan = scan;
-    this.#pageCount = db.prepare<unknown[], never>('pragma page_count').raw();
-    this.#schemaVersion = db.prepare<unknown[], never>('pragma schema_version').raw();
+    this.#pageCount = this.#prepare('pragma page_count');
+    this.#pageBytes = Number(this.#prepare('pragma page_size').get()?.[0]);
+    this.#dataVersion = this.#prepare('pragma data_version');
+    this.#schemaVersion = this.#prepare('pragma schema_version');
     this.#madeFor = this.#schemaVersion.get()?.[0];
-    const pageBytes: SqliteStatement = db.prepare<unknown[], never>('pragma page_size').raw();
-    this.#mostPages = LARGEST_FILE_BYTES / Number(pageBytes.get()?.[0]);
-    this.#statement = db.prepare<unknown[], never>(packedSql(scan, SUMS)).raw();
+    this.#statement = this.#prepare(packedSql(scan, SUMS));
   }
 
   /** Undefined when the query, or its format, is not one of these. `kept` is the prepared query. */
@@ -66,7 +75,7 @@ export class PackedQuery {
     if (growsWithRows(columns)) return undefined;
     try {
       if (hasGeneratedColumns(db, columns) || !keepsUtf8(db)) return undefined;
-      return new PackedQuery(db, { sql: parsed.text, columns, kinds, format, bigints });
+      return new PackedQuery(db, { sql: parsed.text, table, columns, kinds, format, bigints });
     } catch {
       // What SQLite has against it, it says of the query itself.
       return undefined;
@@ -80,17 +89,49 @@ export class PackedQuery {
 
   /** Undefined when the answer is too long, or holds what SQLite would write otherwise than we: it is not tried again then. */
   run(values: readonly unknown[]): PackedAnswer | undefined {
-    if (!this.#isOpen || Number(this.#pageCount.get()?.[0]) > this.#mostPages) return undefined;
-    const answer = this.#answer(values);
+    if (!this.#isOpen) return undefined;
+    const state = this.#fileState();
+    if (state.sizeBytes > LARGEST_FILE_BYTES) return undefined;
+    const answer = this.#answer(values, state.isSound);
     if (answer === undefined) this.#isOpen = false;
+    state.answers += 1;
+    if (state.answers === LOOK_AFTER && state.sizeBytes <= LARGEST_LOOKED_AT_BYTES) state.isSound = this.#isSound();
     return answer;
   }
 
-  #answer(values: readonly unknown[]): PackedAnswer | undefined {
-    const [text, rows, ...checks] = this.#row(values) ?? [];
+  #fileState(): FileState {
+    const dataVersion = this.#dataVersion.get()?.[0];
+    if (dataVersion !== this.#state.dataVersion) {
+      const sizeBytes = Number(this.#pageCount.get()?.[0]) * this.#pageBytes;
+      this.#state = { dataVersion, sizeBytes, answers: 0, isSound: false };
+    }
+    return this.#state;
+  }
+
+  /** The table holds nothing, in any of its rows, that the checks of an answer could find. */
+  #isSound(): boolean {
+    try {
+      return this.#prepare(unsoundSql(this.#scan)).get() === undefined;
+    } catch {
+      // The checks of each answer will find what there is.
+      return false;
+    }
+  }
+
+  #answer(values: readonly unknown[], isSound: boolean): PackedAnswer | undefined {
+    const [text, rows, ...checks] = (isSound ? this.#uncheckedRow(values) : this.#row(values)) ?? [];
     if (!Buffer.isBuffer(text) || Number(rows) > MOST_ROWS || text.length > LONGEST_PACKED_BYTES) return undefined;
     if (checks.some((check) => check !== 1n)) return undefined;
     return { bytes: this.#finish(text), rows: Number(rows) };
+  }
+
+  #uncheckedRow(values: readonly unknown[]): readonly unknown[] | undefined {
+    try {
+      this.#unchecked ??= this.#prepare(packedSql(this.#scan));
+      return this.#unchecked.get(...values);
+    } catch {
+      return undefined;
+    }
   }
 
   #row(values: readonly unknown[]): readonly unknown[] | undefined {
@@ -101,11 +142,15 @@ export class PackedQuery {
       if (!(error instanceof Error) || error.message !== 'integer overflow') return undefined;
     }
     try {
-      this.#statement = this.#db.prepare<unknown[], never>(packedSql(this.#scan, WIDE)).raw();
+      this.#statement = this.#prepare(packedSql(this.#scan, WIDE));
       return this.#statement.get(...values);
     } catch {
       return undefined;
     }
+  }
+
+  #prepare(sql: string): SqliteStatement {
+    return this.#db.prepare<unknown[], never>(sql).raw();
   }
 
   /** What is no UTF-8 in the file is what JavaScript makes of it. */
@@ -115,8 +160,18 @@ export class PackedQuery {
   }
 }
 
+/** What is known of the file as it is until somebody else writes to it. */
+interface FileState {
+  readonly dataVersion: unknown;
+  readonly sizeBytes: number;
+  answers: number;
+  isSound: boolean;
+}
+
 interface Scan {
   readonly sql: string;
+  /** As SQLite names it. */
+  readonly table: string;
   readonly columns: readonly ColumnDefinition[];
   readonly kinds: readonly Kind[];
   readonly format: RowFormat;
@@ -161,16 +216,34 @@ function keepsUtf8(db: Sqlite): boolean {
   return encoding.get()?.[0] === 'UTF-8';
 }
 
-function packedSql({ sql, columns, kinds, format, bigints }: Scan, integers: (name: string) => string): string {
+/** Without `integers` no value is looked at. */
+function packedSql({ sql, columns, kinds, format, bigints }: Scan, integers?: (name: string) => string): string {
   const names = columns.map((_, index) => `c${String(index)}`);
-  const checks = names.map((name, index) => (kinds[index] === 'integer' ? integers(name) : noBlob(name)));
-  if (bigints === 'string') checks.push(...names.filter((_, index) => kinds[index] === 'integer').map(EXACT));
   const row = format === 'rows' ? `json_array(${names.join()})` : `json_object(${pairs(columns).join()})`;
   const text =
     format === 'ndjson' ? `group_concat(${row}, char(10)) || char(10)` : `group_concat(${row}, ',' || char(10))`;
-  const wanted = [`cast(${text} as blob)`, 'count(*)', ...checks];
+  const wanted = [`cast(${text} as blob)`, 'count(*)'];
+  if (integers !== undefined) {
+    wanted.push(...names.map((name, index) => (kinds[index] === 'integer' ? integers(name) : noBlob(name))));
+    if (bigints === 'string') wanted.push(...names.filter((_, index) => kinds[index] === 'integer').map(EXACT));
+  }
   const inner = `select * from (${sql}\n) limit ${String(MOST_ROWS + 1)}`;
   return `with q(${names.join()}) as (${inner}) select ${wanted.join()} from q`;
+}
+
+/** Finds a row with a value that SQLite's JSON would write otherwise than we. */
+function unsoundSql({ table, columns, kinds, bigints }: Scan): string {
+  const wrong = columns.flatMap(({ column }, index) => {
+    const name = quoted(column ?? '');
+    const type = `typeof(${name}) not in ('integer', 'text', 'null')`;
+    if (kinds[index] !== 'integer' || bigints !== 'string') return [type];
+    return [type, `(typeof(${name}) = 'integer' and not ${name} between -9007199254740991 and 9007199254740991)`];
+  });
+  return `select 1 from main.${quoted(table)} where ${wrong.join(' or ')} limit 1`;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** Of several columns with one name the place is the first's and the value the last's. */

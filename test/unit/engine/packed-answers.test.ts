@@ -130,6 +130,63 @@ describe('a plain scan', () => {
   });
 });
 
+describe('a table that was looked through once, after many answers', () => {
+  /** Of a file with 100 rows: the answers to a query, as often as it is asked, on one connection. */
+  async function scene() {
+    const dir = await tempDir();
+    const file = join(dir.path, 'some.sqlite');
+    const db = new Database(file);
+    db.pragma('journal_mode = wal');
+    db.exec(`create table t (id integer, small integer, text text);
+      with recursive c(x) as (select 1 union all select x + 1 from c where x < 100) insert into t select x, x % 7, 'é' || x from c`);
+    const connections = new Connections(1);
+    const ask = (below: number): { text: string; isPacked: boolean } => {
+      const sql = `select * from t where id < ${String(below)}`;
+      const message = { file, version: 'live-1', live: true, sql, format: 'rows', bigints: 'digits' } as const;
+      const query = new RunningQuery(message, connections);
+      return { text: query.next().bytes.toString('utf8'), isPacked: query.isPacked };
+    };
+    const rows = (below: number): string => {
+      const all = db.prepare('select * from t where id < ?').raw().safeIntegers().all(below) as SqlValue[][];
+      const writer = createRowWriter('rows', ['id', 'small', 'text'], 'digits');
+      return all.map((row, index) => writer.row(row, index === 0)).join('');
+    };
+    const dispose = async (): Promise<void> => {
+      connections.forget(file);
+      db.close();
+      await dir[Symbol.asyncDispose]();
+    };
+    return { db, ask, rows, [Symbol.asyncDispose]: dispose };
+  }
+
+  it('is answered as before, without a look at each row', async () => {
+    await using at = await scene();
+    const prepare = vi.spyOn(Database.prototype, 'prepare');
+    for (let turn = 0; turn < 40; turn += 1) expect(at.ask(90)).toEqual({ text: at.rows(90), isPacked: true });
+    const texts = prepare.mock.calls.map(([sql]) => sql);
+    prepare.mockRestore();
+    expect(texts.filter((sql) => sql.includes('json_array') && !sql.includes('typeof'))).toHaveLength(1);
+  });
+
+  it('is looked at row by row again once somebody has written to it', async () => {
+    await using at = await scene();
+    for (let turn = 0; turn < 20; turn += 1) at.ask(90);
+    at.db.exec("update t set text = jsonb('[1]') where id = 50; update t set id = 1.5 where id = 7");
+    const answer = at.ask(90);
+    expect(answer).toEqual({ text: at.rows(90), isPacked: false });
+    expect(answer.text).toContain('base64');
+  });
+
+  it('that has one other value somewhere is looked at row by row for ever', async () => {
+    await using at = await scene();
+    at.db.exec("update t set text = jsonb('[1]') where id = 95");
+    for (let turn = 0; turn < 20; turn += 1) expect(at.ask(90)).toEqual({ text: at.rows(90), isPacked: true });
+    const answer = at.ask(99);
+    expect(answer).toEqual({ text: at.rows(99), isPacked: false });
+    expect(answer.text).toContain('base64');
+  });
+});
+
 test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('a file in %s is read as any other', async (encoding) => {
   await using dir = await tempDir();
   const file = join(dir.path, 'some.sqlite');
