@@ -63,8 +63,12 @@ export class QuickLane {
   add(call: QueryCall): void {
     const slot = this.#mayRun(call) ? this.#queues.start(call, this.#choose) : undefined;
     if (this.#isBusy(slot)) this.#slots.some((each) => each.wake());
-    if (slot === undefined) this.#queues.add(call);
-    else slot.give(call);
+    if (slot !== undefined) slot.give(call);
+    else {
+      this.#queues.add(call);
+      // It may stand behind some that may not run, while a process has nothing to do.
+      if (this.#barred.length > 0) this.fillAll(performance.now());
+    }
     this.#watchStalls();
   }
 
@@ -96,9 +100,10 @@ export class QuickLane {
     const home = this.#slots.indexOf(slot);
     while (home >= 0 && slot.isOpen(now)) {
       const from = this.#next(home, now);
-      const call = from === undefined ? undefined : this.#queues.take(from, this.#mayRun);
-      if (call === undefined) return;
-      slot.give(call);
+      if (from === undefined) return;
+      // None: what waits there may not run now, and has no turn any more.
+      const call = this.#queues.take(from, this.#mayRun);
+      if (call !== undefined) slot.give(call);
     }
   }
 
@@ -165,7 +170,9 @@ export class QuickLane {
   #look(now: number): void {
     const stalled = this.#slots.filter((slot) => slot.isStalled(now));
     const areAllButOne = stalled.length > 0 && stalled.length >= this.#slots.length - 1;
+    const before = this.#barred;
     this.#barred = areAllButOne ? stalled.map(({ head }) => head).filter((head) => head !== undefined) : [];
+    if (before.length > 0 || this.#barred.length > 0) this.#queues.lift();
     for (const [home, slot] of this.#slots.entries()) {
       if (!stalled.includes(slot)) continue;
       for (const call of slot.takeBack().reverse()) this.#queues.addFirst(call);

@@ -17,6 +17,8 @@ export class SegmentQueues implements CallPlace, CallQueue {
   readonly #loads = new Map<string, SegmentLoad>();
   /** For each home, the segments whose turn comes, in its order. */
   readonly #turns: readonly Set<SegmentLoad>[];
+  /** Those that lost their turn because nothing of them may run. */
+  readonly #passed = new Set<SegmentLoad>();
   /** All that wait. */
   size = 0;
   /** What those hold. */
@@ -48,6 +50,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const load = this.#loadOf(call);
     call.place = this;
     load.waiting.add(call);
+    this.#passed.delete(load);
     this.#count(load, call, 1);
     this.#queueUp(load);
   }
@@ -57,6 +60,7 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const load = this.#loadOf(call);
     call.place = this;
     load.waiting = new Set([call, ...load.waiting]);
+    this.#passed.delete(load);
     this.#count(load, call, 1);
     this.#queueUp(load);
   }
@@ -66,20 +70,32 @@ export class SegmentQueues implements CallPlace, CallQueue {
     return (this.#turns[home]?.size ?? 0) > 0;
   }
 
-  /** The next query of the segment whose turn it is, but for those that may not run now; from here on it counts as running. */
+  /**
+   * The next query of the segment whose turn it is, but for those that may not run now; from here on it counts as running. A segment of which
+   * none may run has no turn any more, until another one is asked of it, or `lift`: looking through all that wait costs too much for each query.
+   */
   take(home: number, mayRun: (call: QueryCall) => boolean = always): QueryCall | undefined {
     for (const load of this.#turns[home] ?? []) {
-      for (const call of load.waiting) {
-        if (!mayRun(call)) continue;
-        this.#turns[home]?.delete(load);
-        load.waiting.delete(call);
-        this.#count(load, call, -1);
-        load.running += 1;
-        this.#queueUp(load);
-        return call;
+      this.#turns[home]?.delete(load);
+      const call = firstOf(load.waiting, mayRun);
+      if (call === undefined) {
+        this.#passed.add(load);
+        continue;
       }
+      load.waiting.delete(call);
+      this.#count(load, call, -1);
+      load.running += 1;
+      this.#queueUp(load);
+      return call;
     }
     return undefined;
+  }
+
+  /** What may run now is not what it was. */
+  lift(): void {
+    const passed = [...this.#passed];
+    this.#passed.clear();
+    for (const load of passed) this.#queueUp(load);
   }
 
   /** Takes out what waits of a segment and fits. */
@@ -100,7 +116,10 @@ export class SegmentQueues implements CallPlace, CallQueue {
     const { load } = call;
     if (load?.waiting.delete(call) !== true) return;
     this.#count(load, call, -1);
-    if (load.waiting.size === 0) this.#turns[load.home]?.delete(load);
+    if (load.waiting.size === 0) {
+      this.#turns[load.home]?.delete(load);
+      this.#passed.delete(load);
+    }
     this.#forgetIdle(load);
   }
 
@@ -133,12 +152,17 @@ export class SegmentQueues implements CallPlace, CallQueue {
   }
 
   #queueUp(load: SegmentLoad): void {
-    if (load.waiting.size > 0 && this.#mayRun(load)) this.#turns[load.home]?.add(load);
+    if (load.waiting.size > 0 && this.#mayRun(load) && !this.#passed.has(load)) this.#turns[load.home]?.add(load);
   }
 
   #forgetIdle(load: SegmentLoad): void {
     if (load.running === 0 && load.waiting.size === 0) this.#loads.delete(load.segment);
   }
+}
+
+function firstOf(waiting: ReadonlySet<QueryCall>, mayRun: (call: QueryCall) => boolean): QueryCall | undefined {
+  for (const call of waiting) if (mayRun(call)) return call;
+  return undefined;
 }
 
 function always(): boolean {
