@@ -42,8 +42,9 @@ export class PackedQuery {
   /** What was found out about the table was true of this schema. */
   readonly #madeFor: unknown;
   #statement: SqliteStatement;
-  #unchecked: SqliteStatement | undefined;
-  #state: FileState = { dataVersion: undefined, sizeBytes: 0, answers: 0, isSound: false };
+  /** For tables that were looked through: without checks. */
+  readonly #ofSound = new Map<string, SqliteStatement>();
+  #state: FileState = { dataVersion: undefined, sizeBytes: 0, answers: 0, holds: 'anything' };
   #isOpen = true;
 
   private constructor(db: Sqlite, scan: Scan) {
@@ -54,7 +55,7 @@ export class PackedQuery {
     this.#dataVersion = this.#prepare('pragma data_version');
     this.#schemaVersion = this.#prepare('pragma schema_version');
     this.#madeFor = this.#schemaVersion.get()?.[0];
-    this.#statement = this.#prepare(packedSql(scan, SUMS));
+    this.#statement = this.#prepare(packedSql(scan, { integers: SUMS, isLimited: true }));
   }
 
   /** Undefined when the query, or its format, is not one of these. `kept` is the prepared query. */
@@ -75,7 +76,7 @@ export class PackedQuery {
     if (growsWithRows(columns)) return undefined;
     try {
       if (hasGeneratedColumns(db, columns) || !keepsUtf8(db)) return undefined;
-      return new PackedQuery(db, { sql: parsed.text, table, columns, kinds, format, bigints });
+      return new PackedQuery(db, { sql: parsed.text, table: `main.${quoted(table)}`, columns, kinds, format, bigints });
     } catch {
       // What SQLite has against it, it says of the query itself.
       return undefined;
@@ -92,10 +93,10 @@ export class PackedQuery {
     if (!this.#isOpen) return undefined;
     const state = this.#fileState();
     if (state.sizeBytes > LARGEST_FILE_BYTES) return undefined;
-    const answer = this.#answer(values, state.isSound);
+    const answer = this.#answer(values, state.holds);
     if (answer === undefined) this.#isOpen = false;
     state.answers += 1;
-    if (state.answers === LOOK_AFTER && state.sizeBytes <= LARGEST_LOOKED_AT_BYTES) state.isSound = this.#isSound();
+    if (state.answers === LOOK_AFTER && state.sizeBytes <= LARGEST_LOOKED_AT_BYTES) state.holds = this.#look();
     return answer;
   }
 
@@ -103,32 +104,38 @@ export class PackedQuery {
     const dataVersion = this.#dataVersion.get()?.[0];
     if (dataVersion !== this.#state.dataVersion) {
       const sizeBytes = Number(this.#pageCount.get()?.[0]) * this.#pageBytes;
-      this.#state = { dataVersion, sizeBytes, answers: 0, isSound: false };
+      this.#state = { dataVersion, sizeBytes, answers: 0, holds: 'anything' };
     }
     return this.#state;
   }
 
-  /** The table holds nothing, in any of its rows, that the checks of an answer could find. */
-  #isSound(): boolean {
+  /** At all rows of the table, for what the checks of an answer could find. */
+  #look(): FileState['holds'] {
     try {
-      return this.#prepare(unsoundSql(this.#scan)).get() === undefined;
+      if (this.#prepare(unsoundSql(this.#scan)).get() !== undefined) return 'anything';
+      const count = `select count(*) from (select 1 from ${this.#scan.table} limit ${String(MOST_ROWS + 1)})`;
+      return Number(this.#prepare(count).get()?.[0]) > MOST_ROWS ? 'sound rows' : 'few sound rows';
     } catch {
       // The checks of each answer will find what there is.
-      return false;
+      return 'anything';
     }
   }
 
-  #answer(values: readonly unknown[], isSound: boolean): PackedAnswer | undefined {
-    const [text, rows, ...checks] = (isSound ? this.#uncheckedRow(values) : this.#row(values)) ?? [];
+  #answer(values: readonly unknown[], holds: FileState['holds']): PackedAnswer | undefined {
+    const [text, rows, ...checks] = (holds === 'anything' ? this.#row(values) : this.#soundRow(values, holds)) ?? [];
     if (!Buffer.isBuffer(text) || Number(rows) > MOST_ROWS || text.length > LONGEST_PACKED_BYTES) return undefined;
     if (checks.some((check) => check !== 1n)) return undefined;
     return { bytes: this.#finish(text), rows: Number(rows) };
   }
 
-  #uncheckedRow(values: readonly unknown[]): readonly unknown[] | undefined {
+  #soundRow(values: readonly unknown[], holds: 'sound rows' | 'few sound rows'): readonly unknown[] | undefined {
     try {
-      this.#unchecked ??= this.#prepare(packedSql(this.#scan));
-      return this.#unchecked.get(...values);
+      let statement = this.#ofSound.get(holds);
+      if (statement === undefined) {
+        statement = this.#prepare(packedSql(this.#scan, { isLimited: holds !== 'few sound rows' }));
+        this.#ofSound.set(holds, statement);
+      }
+      return statement.get(...values);
     } catch {
       return undefined;
     }
@@ -142,7 +149,7 @@ export class PackedQuery {
       if (!(error instanceof Error) || error.message !== 'integer overflow') return undefined;
     }
     try {
-      this.#statement = this.#prepare(packedSql(this.#scan, WIDE));
+      this.#statement = this.#prepare(packedSql(this.#scan, { integers: WIDE, isLimited: true }));
       return this.#statement.get(...values);
     } catch {
       return undefined;
@@ -165,12 +172,13 @@ interface FileState {
   readonly dataVersion: unknown;
   readonly sizeBytes: number;
   answers: number;
-  isSound: boolean;
+  /** What the table holds: nothing that would have to be looked for in each row, and no more of them than fit one answer. */
+  holds: 'anything' | 'sound rows' | 'few sound rows';
 }
 
 interface Scan {
   readonly sql: string;
-  /** As SQLite names it. */
+  /** As it stands in SQL. */
   readonly table: string;
   readonly columns: readonly ColumnDefinition[];
   readonly kinds: readonly Kind[];
@@ -216,18 +224,23 @@ function keepsUtf8(db: Sqlite): boolean {
   return encoding.get()?.[0] === 'UTF-8';
 }
 
-/** Without `integers` no value is looked at. */
-function packedSql({ sql, columns, kinds, format, bigints }: Scan, integers?: (name: string) => string): string {
+interface PackedForm {
+  /** How a column of integers is looked at. Absent: no value is. */
+  readonly integers?: (name: string) => string;
+  /** There may be more rows than are wanted. Without a limit SQLite reads the table with nothing in between. */
+  readonly isLimited: boolean;
+}
+
+function packedSql({ sql, columns, kinds, format, bigints }: Scan, { integers, isLimited }: PackedForm): string {
   const names = columns.map((_, index) => `c${String(index)}`);
   const row = format === 'rows' ? `json_array(${names.join()})` : `json_object(${pairs(columns).join()})`;
-  const text =
-    format === 'ndjson' ? `group_concat(${row}, char(10)) || char(10)` : `group_concat(${row}, ',' || char(10))`;
+  const text = format === 'ndjson' ? `group_concat(${row}, '\n') || '\n'` : `group_concat(${row}, ',\n')`;
   const wanted = [`cast(${text} as blob)`, 'count(*)'];
   if (integers !== undefined) {
     wanted.push(...names.map((name, index) => (kinds[index] === 'integer' ? integers(name) : noBlob(name))));
     if (bigints === 'string') wanted.push(...names.filter((_, index) => kinds[index] === 'integer').map(EXACT));
   }
-  const inner = `select * from (${sql}\n) limit ${String(MOST_ROWS + 1)}`;
+  const inner = isLimited ? `select * from (${sql}\n) limit ${String(MOST_ROWS + 1)}` : `${sql}\n`;
   return `with q(${names.join()}) as (${inner}) select ${wanted.join()} from q`;
 }
 
@@ -239,7 +252,7 @@ function unsoundSql({ table, columns, kinds, bigints }: Scan): string {
     if (kinds[index] !== 'integer' || bigints !== 'string') return [type];
     return [type, `(typeof(${name}) = 'integer' and not ${name} between -9007199254740991 and 9007199254740991)`];
   });
-  return `select 1 from main.${quoted(table)} where ${wrong.join(' or ')} limit 1`;
+  return `select 1 from ${table} where ${wrong.join(' or ')} limit 1`;
 }
 
 function quoted(name: string): string {
