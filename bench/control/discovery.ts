@@ -1,4 +1,4 @@
-import { link, mkdir, writeFile } from 'node:fs/promises';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Catalogue } from '../../src/actors/leader/catalogue.ts';
 import { CATALOGUE_MIGRATIONS } from '../../src/actors/leader/catalogue-tables.ts';
@@ -14,7 +14,6 @@ import { say } from '../support/say.ts';
 
 const NEW = 1_000;
 const LIMIT_MS = 10_000;
-const AT_A_TIME = 64;
 /** ext4 allows 65,000 names for one file. */
 const NAMES_PER_FILE = 50_000;
 /** A directory that changed a moment ago is not trusted yet. */
@@ -25,7 +24,7 @@ export async function measureDiscovery(files: number): Promise<readonly string[]
   const failures: string[] = [];
   await using dir = await tempDir();
   const root = join(dir.path, 'cold');
-  const put = await makeFiles(root, files);
+  const put = makeFiles(root, files);
   await using engine = new ProcessEngine({ nodePath: process.execPath, queryChildren: 1 });
   const file = join(dir.path, 'catalogue.sqlite');
   await using database = await engine.openDatabase(file, CATALOGUE_MIGRATIONS);
@@ -61,7 +60,7 @@ export async function measureDiscovery(files: number): Promise<readonly string[]
     ],
   ];
   for (const [what, idOf] of cases) {
-    for (let index = 0; index < NEW; index += 1) await put(idOf(index));
+    for (let index = 0; index < NEW; index += 1) put(idOf(index));
     const ms = await scan(what, NEW);
     if (ms > LIMIT_MS) failures.push(`discovery, ${what}: ${(ms / 1_000).toFixed(1)} s`);
     await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
@@ -75,28 +74,24 @@ function idAt(index: number): SegmentId {
 }
 
 /** Names of a few files: they are only listed. Answers with what adds one more. */
-async function makeFiles(root: string, files: number): Promise<(id: SegmentId) => Promise<void>> {
+function makeFiles(root: string, files: number): (id: SegmentId) => void {
   const made = new Set<string>();
   let names = 0;
   let original = '';
-  const put = async (id: SegmentId): Promise<void> => {
+  const put = (id: SegmentId): void => {
     const path = join(root, coldPath(id));
     if (!made.has(dirname(path))) {
       made.add(dirname(path));
-      await mkdir(dirname(path), { recursive: true });
+      mkdirSync(dirname(path), { recursive: true });
     }
     if (names % NAMES_PER_FILE === 0) {
       original = join(root, '..', `original-${String(names)}`);
-      await writeFile(original, 'what a listing never reads');
+      writeFileSync(original, 'what a listing never reads');
     }
     names += 1;
-    await link(original, path);
+    linkSync(original, path);
   };
-  await mkdir(join(root, '.trough-tmp'), { recursive: true });
-  for (let from = 0; from < files; from += AT_A_TIME) {
-    await put(idAt(from));
-    const rest = Math.min(AT_A_TIME, files - from) - 1;
-    await Promise.all(Array.from({ length: rest }, (_, index) => put(idAt(from + 1 + index))));
-  }
+  mkdirSync(join(root, '.trough-tmp'), { recursive: true });
+  for (let index = 0; index < files; index += 1) put(idAt(index));
   return put;
 }
