@@ -31,6 +31,8 @@ export interface ColdCare {
   demand(signal?: AbortSignal): Promise<void>;
   /** Everything that is there, in an order that is the same each time; one directory in memory. Keeps nothing and disturbs no listing. */
   walk(after: string | undefined, signal?: AbortSignal): AsyncIterable<WalkEvent>;
+  /** From now on this object knows that a file of the segment lies there, as if a listing had named it. */
+  learn(file: ColdFile): Promise<void>;
   /** The first 100 bytes of the file at this path, or all. */
   head(file: ColdFile, signal?: AbortSignal): Promise<Uint8Array>;
   /**

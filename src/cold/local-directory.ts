@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type ColdCare, type Leftover, type ReadBack, type WalkEvent } from './cold-care.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './cold-store.ts';
@@ -134,6 +134,11 @@ export class LocalDirectory implements ColdStore, ColdCare {
     } catch (error) {
       throw coldFailure(error, 'walking through cold storage', this.#root);
     }
+  }
+
+  async learn({ id, path }: ColdFile): Promise<void> {
+    const isTaken = async (): Promise<boolean> => (await this.#statOne(id, coldPath(id))) !== undefined;
+    await this.#doing(`looking for ${id}`, path, () => this.#places.learn(id, relative(this.#root, path), isTaken));
   }
 
   async head({ id, path }: ColdFile, signal?: AbortSignal): Promise<Uint8Array> {

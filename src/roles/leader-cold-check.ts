@@ -8,7 +8,7 @@ import { LEAST_BYTES_PER_SECOND } from '../messages/cold-check.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { type ActorRef } from '../runtime/actor.ts';
-import { ask } from '../runtime/ask.ts';
+import { ask, type Reply } from '../runtime/ask.ts';
 import { type NodeContext } from './node-context.ts';
 
 const MAILBOX = 100;
@@ -24,7 +24,10 @@ export function startColdCheck(
     copiesOf: (segment) => copiesOf(context, segment),
     restore: (node, request) => calls.restore(node, request),
     published: (segment, published) => ask(catalogue, (reply) => ({ kind: 'published', segment, published, reply })),
-    take: (files) => ask(catalogue, (reply) => ({ kind: 'take', files, reply })),
+    take: async (file) => {
+      await care?.learn(file);
+      await ask(catalogue, (reply: Reply<void>) => ({ kind: 'take', files: [file], reply }));
+    },
     removeLeftover: (leftover) => {
       if (care === undefined) throw new TroughError('REQUEST_INVALID', 'this cold storage cannot be looked after');
       return care.removeLeftover(leftover);

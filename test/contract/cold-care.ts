@@ -54,6 +54,18 @@ export function coldCare({ open }: ColdSuite): void {
     expect([...seen]).toEqual(whole.files.slice(1));
   });
 
+  test('a stray that came after the last listing is found once it was told of', async () => {
+    await using cold = await open();
+    for await (const event of cold.store.list(undefined)) expect(event.kind).toBe('done');
+    await cold.place('elsewhere/crawl-1.sqlite', 'x');
+    const file = { id: seg('crawl-1'), path: cold.absolute('elsewhere/crawl-1.sqlite'), sizeBytes: 1, modifiedMs: 0 };
+    await cold.store.learn(file);
+    expect(await cold.store.stat(seg('crawl-1'))).toMatchObject({ path: file.path });
+    await cold.place('craw/crawl-1.sqlite', 'y');
+    await cold.store.learn(file);
+    expect(await cold.store.stat(seg('crawl-1'))).toMatchObject({ path: cold.absolute('craw/crawl-1.sqlite') });
+  });
+
   test('what is stored is read back, piece by piece, and what is not as it should be is torn', async () => {
     await using cold = await open();
     const content = randomBytes(700_001);

@@ -1,5 +1,6 @@
 import { type WalkEvent } from '../../cold/cold-care.ts';
 import { type ColdFile } from '../../cold/cold-store.ts';
+import { TroughError } from '../../errors.ts';
 import { type ColdFinding } from '../../messages/cold-check.ts';
 import { whyNoDatabase } from '../../model/sqlite-header.ts';
 import { type Stretch } from './cold-check-stretch.ts';
@@ -63,16 +64,18 @@ async function judgeKnown({ cold, signal }: Stretch, file: ColdFile): Promise<Co
 }
 
 async function judgeUnknown(stretch: Stretch, file: ColdFile): Promise<ColdFinding | undefined> {
-  const { view, care, cold, repair, mend, signal } = stretch;
+  const { view, repair, mend } = stretch;
   const { id, path } = file;
   const state = view.lease(id)?.document.state;
   // Its first promote may be under way.
-  if (state === 'held' || (await cold.stat(id, signal)) === undefined) return undefined;
+  if (state === 'held') return undefined;
   if (state === 'shredded') {
     const why = 'the segment was shredded, and a file of it lies here';
     return foreign(id, path, why, not(`'trough provision ${id}' brings the name back`));
   }
-  const broken = whyNoDatabase(await care.head(file, signal), file.sizeBytes);
+  const head = await headOf(stretch, file);
+  if (head === undefined) return undefined;
+  const broken = whyNoDatabase(head, file.sizeBytes);
   const nobody: ColdFinding['copies'] = [];
   if (broken !== undefined) {
     const leave = not('a file that is not whole is not taken in');
@@ -80,6 +83,16 @@ async function judgeUnknown(stretch: Stretch, file: ColdFile): Promise<ColdFindi
   }
   const repaired = mend ? await repair.take(file) : not(ASK_FOR_REPAIR);
   return foreign(id, path, 'the catalogue does not know it', repaired);
+}
+
+/** Undefined when the file went meanwhile. */
+async function headOf({ care, signal }: Stretch, file: ColdFile): Promise<Uint8Array | undefined> {
+  try {
+    return await care.head(file, signal);
+  } catch (error) {
+    if (TroughError.from(error).code === 'COLD_MISSING') return undefined;
+    throw error;
+  }
 }
 
 function foreign(segment: string | null, path: string, why: string, repaired: Repaired): ColdFinding {

@@ -19,8 +19,8 @@ export interface ColdRepairDeps {
   readonly restore: (node: string, request: RestoreRequest) => Promise<RestoreAnswer>;
   /** Tells the catalogue what is in cold storage again. */
   readonly published: (segment: SegmentId, published: Published) => Promise<void>;
-  /** Takes files of others into the catalogue. */
-  readonly take: (files: readonly ColdFile[]) => Promise<void>;
+  /** Takes a file of somebody else into the catalogue. */
+  readonly take: (file: ColdFile) => Promise<void>;
   readonly removeLeftover: (leftover: Leftover) => Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export class ColdRepair {
   }
 
   async take(file: ColdFile): Promise<Repaired> {
-    await this.#deps.take([file]);
+    await this.#deps.take(file);
     return { repaired: true, repair: 'taken into the catalogue' };
   }
 

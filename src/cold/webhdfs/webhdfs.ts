@@ -151,6 +151,12 @@ export class WebHdfs implements ColdStore, ColdCare, Disposable {
     }
   }
 
+  async learn({ id, path }: ColdFile): Promise<void> {
+    const isTaken = async (): Promise<boolean> => (await this.#statusOf(coldPath(id))) !== undefined;
+    const relative = path.slice(this.#root.length + 1);
+    await this.#doing(`looking for ${id}`, path, () => this.#places.learn(id, relative, isTaken));
+  }
+
   async head({ id, path, sizeBytes }: ColdFile, signal?: AbortSignal): Promise<Uint8Array> {
     if (sizeBytes === 0) return new Uint8Array();
     return this.#doing(`reading ${path}`, path, () =>

@@ -50,7 +50,10 @@ export async function coldCheckScene(clock: Clock = systemClock, rates = { bytes
       return { sizeBytes, sha256, path: at };
     },
     published: (segment, published) => asking((reply) => ({ kind: 'published', segment, published, reply })),
-    take: (files) => asking((reply) => ({ kind: 'take', files, reply })),
+    take: async (file) => {
+      await cold.learn(file);
+      await asking((reply: Reply<void>) => ({ kind: 'take', files: [file], reply }));
+    },
     removeLeftover: (leftover) => cold.removeLeftover(leftover),
   });
   const check = new ColdCheck({
@@ -92,10 +95,11 @@ export async function coldCheckScene(clock: Clock = systemClock, rates = { bytes
     /** Changed in place by somebody, or something, that leaves no trace in its times. */
     damage: async (id: string, change: (bytes: Buffer) => Buffer): Promise<Buffer> => {
       const path = join(root, coldPath(parseSegmentId(id)));
-      const { atime, mtime } = await stat(path);
+      // Half a millisecond more: as a fraction of a second it may come out a little less.
+      const time = (Math.trunc((await stat(path)).mtimeMs) + 0.5) / 1_000;
       const bytes = change(await readFile(path));
       await writeFile(path, bytes);
-      await utimes(path, atime, mtime);
+      await utimes(path, time, time);
       return bytes;
     },
     /** From the beginning to the end, whatever that takes; what was found, and in how many stretches. */

@@ -111,6 +111,8 @@ test('a file that is short, does not begin as a database, or has another content
 test('a file of somebody else is foreign until it is taken in, where it is whole', async () => {
   await using scene = await coldCheckScene();
   await scene.publish('crawl-1', []);
+  // Whoever has listed before does not look for strays again.
+  for await (const event of scene.cold.list(undefined)) expect(event.kind).not.toBe('gone');
   await scene.place('anywhere/foreign-1.sqlite');
   await scene.place('anywhere/-bad.sqlite');
   await scene.place('elsewhere/crawl-1.sqlite');
