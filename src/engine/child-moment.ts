@@ -1,20 +1,10 @@
 import { TroughError } from '../errors.ts';
+import { ownTimeName, TIME_FUNCTIONS } from '../model/sql-time-calls.ts';
 import { type SqlValue } from '../model/sql-types.ts';
 import { BuiltinFunctions } from './child-builtins.ts';
 import { SeededBytes } from './child-chance.ts';
 import { type Sqlite } from './child-database.ts';
 import { type WireStamp } from './messages.ts';
-
-/** SQLite's functions of time, and where among their arguments a time stands. */
-const TIMES: Readonly<Record<string, readonly number[]>> = {
-  date: [0],
-  time: [0],
-  datetime: [0],
-  julianday: [0],
-  unixepoch: [0],
-  strftime: [1],
-  timediff: [0, 1],
-};
 
 /** SQLite's limit for one value (SQLITE_MAX_LENGTH). */
 const LARGEST_VALUE_BYTES = 1_000_000_000n;
@@ -28,17 +18,20 @@ let builtins: BuiltinFunctions | undefined;
  * calls them (SQLite takes `CURRENT_TIMESTAMP` for a call of a function of that name), and say what the stamp of the write says.
  */
 export class Moment {
+  readonly #db: Sqlite;
   readonly #builtins: BuiltinFunctions;
+  #hasOwnNames = false;
   #timeMs = 0;
   #bytes = new SeededBytes('');
   #timeless: ReadonlySet<string> = NO_NAMES;
 
   constructor(db: Sqlite) {
+    this.#db = db;
     this.#builtins = builtins ??= new BuiltinFunctions();
     // To SQLite its own are deterministic as well, so that an index may be made of them, and sees to the exceptions at run time.
     const constant = { deterministic: true, varargs: true, safeIntegers: true };
-    for (const [name, places] of Object.entries(TIMES)) {
-      db.function(name, constant, (...values: SqlValue[]) => this.#timeOf(name, places, values));
+    for (const name of Object.keys(TIME_FUNCTIONS)) {
+      db.function(name, constant, (...values: SqlValue[]) => this.#checkedTimeOf(name, values));
     }
     const varying = { deterministic: false, safeIntegers: true };
     db.function('current_timestamp', varying, () => `${this.#iso(0, 10)} ${this.#iso(11, 19)}`);
@@ -56,17 +49,31 @@ export class Moment {
     this.#timeless = NO_NAMES;
   }
 
-  /** Functions that the next statement calls where SQLite allows no present time: in an index, a CHECK, a generated column. */
+  /** Functions that the next statement may come to call where SQLite allows no present time: in an index, a CHECK, a generated column. */
   forbidPresent(names: ReadonlySet<string> = NO_NAMES): void {
     this.#timeless = names;
+  }
+
+  /** The functions of time also have the names by which a statement calls them itself (`ownTimeName`): those may always ask for the present. */
+  addOwnNames(): void {
+    if (this.#hasOwnNames) return;
+    this.#hasOwnNames = true;
+    for (const name of Object.keys(TIME_FUNCTIONS)) {
+      const options = { deterministic: true, varargs: true, safeIntegers: true };
+      this.#db.function(ownTimeName(name), options, (...values: SqlValue[]) => this.#timeOf(name, values));
+    }
   }
 
   #iso(from: number, to: number): string {
     return new Date(this.#timeMs).toISOString().slice(from, to);
   }
 
-  #timeOf(name: string, places: readonly number[], values: readonly SqlValue[]): SqlValue {
-    const fixed = this.#withoutNow(name, places, values);
+  #timeOf(name: string, values: readonly SqlValue[]): SqlValue {
+    return this.#builtins.call(name, this.#withoutNow(name, values));
+  }
+
+  #checkedTimeOf(name: string, values: readonly SqlValue[]): SqlValue {
+    const fixed = this.#withoutNow(name, values);
     if (this.#timeless.has(name) && (fixed !== values || values.some(asksForZone))) {
       const where = 'where an index, a CHECK constraint or a generated column calls it';
       throw new TroughError('SQL_REFUSED', `non-deterministic use of ${name}() ${where}`);
@@ -75,9 +82,10 @@ export class Moment {
   }
 
   /** The arguments with the time of the write in place of the present; the same list when they do not ask for it. */
-  #withoutNow(name: string, places: readonly number[], values: readonly SqlValue[]): readonly SqlValue[] {
+  #withoutNow(name: string, values: readonly SqlValue[]): readonly SqlValue[] {
+    const places = TIME_FUNCTIONS[name] ?? [];
     const [first = 0] = places;
-    const now = new Date(this.#timeMs).toISOString();
+    const now = this.#iso(0, 24);
     // `date()` is `date('now')`; without its format `strftime()` is NULL, and `timediff()` always has both.
     if (values.length === first && name !== 'timediff') return [...values, now];
     const words = places.map((place) => wordOf(values[place] ?? null));

@@ -1,4 +1,4 @@
-import { callsTimeOutsideDefaults } from '../model/sql-time-calls.ts';
+import { timeCallsOutsideDefaults } from '../model/sql-time-calls.ts';
 import { SqlScanner } from '../model/sql-scanner.ts';
 import { type Sqlite } from './child-database.ts';
 
@@ -14,18 +14,19 @@ export interface NumberedTable {
 /** What there is to know of a schema before a write runs on it. Valid until the next CREATE, DROP or ALTER, or their undoing. */
 export interface SchemaFacts {
   readonly tables: readonly NumberedTable[];
-  /** Everything that a trigger does can come of any write. */
-  readonly triggerSql: string;
+  /** The SQL of triggers and views, in lower case: what they name may be touched by any write. */
+  readonly indirectSql: string;
   /** Its name in lower case, and the tables in which it keeps its rows. */
   readonly virtual: ReadonlyMap<string, readonly NumberedTable[]>;
-  /** A function of time may be called where SQLite allows no present time. */
-  readonly usesTime: boolean;
+  /** Tables whose checks, generated columns or indexes call functions of time, and which: SQLite allows them no present time. */
+  readonly timeless: readonly { readonly lower: string; readonly functions: ReadonlySet<string> }[];
   readonly hasStatistics: boolean;
 }
 
 interface SchemaRow {
   readonly type: string;
   readonly name: string;
+  readonly tbl_name: string;
   readonly sql: string | null;
 }
 
@@ -38,7 +39,7 @@ interface TableRow {
 const ROWIDS = ['rowid', '_rowid_', 'oid'];
 
 export function readSchemaFacts(db: Sqlite): SchemaFacts {
-  const schema = db.prepare<unknown[], SchemaRow>('SELECT type, name, sql FROM main.sqlite_schema').all();
+  const schema = db.prepare<unknown[], SchemaRow>('SELECT type, name, tbl_name, sql FROM main.sqlite_schema').all();
   const counted = new Set(schema.filter(({ sql }) => sql !== null && hasWord(sql, 'AUTOINCREMENT')).map(nameOf));
   const listed = db.prepare<unknown[], TableRow>("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'");
   const rows = listed.all();
@@ -49,9 +50,12 @@ export function readSchemaFacts(db: Sqlite): SchemaFacts {
   const virtual = rows.filter(({ type }) => type === 'virtual').map(({ name }) => name.toLowerCase());
   return {
     tables,
-    triggerSql: sqlOf(schema, 'trigger').join('\n').toLowerCase(),
+    indirectSql: [...sqlOf(schema, 'trigger'), ...sqlOf(schema, 'view')].join('\n').toLowerCase(),
     virtual: new Map(virtual.map((name) => [name, tables.filter(({ lower }) => lower.startsWith(`${name}_`))])),
-    usesTime: [...sqlOf(schema, 'table'), ...sqlOf(schema, 'index')].some(callsTimeOutsideDefaults),
+    timeless: schema.flatMap(({ type, tbl_name, sql }) => {
+      const functions = timeCallsOutsideDefaults(type === 'table' || type === 'index' ? (sql ?? '') : '');
+      return functions.size === 0 ? [] : [{ lower: tbl_name.toLowerCase(), functions }];
+    }),
     hasStatistics: schema.some(({ name }) => name === 'sqlite_stat1'),
   };
 }

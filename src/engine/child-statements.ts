@@ -1,7 +1,9 @@
 import { TroughError } from '../errors.ts';
 import { parseScript } from '../model/sql-rules.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
+import { timeCallsOutsideDefaults, withOwnTimeNames } from '../model/sql-time-calls.ts';
 import { sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
+import { type Moment } from './child-moment.ts';
 import { type NumberedTable, readSchemaFacts, type SchemaFacts } from './child-schema-facts.ts';
 
 /** A statement that is ready to run. */
@@ -18,26 +20,26 @@ interface Opcode {
   readonly opcode: string;
   readonly p1: bigint;
   readonly p2: bigint;
-  readonly p4: string | null;
 }
 
 const KEPT = 64;
 const LONGEST_KEPT_SQL = 2_048;
-const TIME_FUNCTION = /^(date|time|datetime|julianday|unixepoch|strftime|timediff)\(/;
-const TIME_NAME = /\b(?:date|time|datetime|julianday|unixepoch|strftime|timediff)\b/i;
-const MAKES_OBJECTS = new Set(['CREATE', 'ALTER']);
+/** They may call a function of time for each row of a table, where SQLite allows no present time. */
+const BUILDS = /^(?:create\s+(?:unique\s+)?index|alter)\b/i;
 
 /** The statements of one connection, parsed and prepared, and what was found out about each. */
 export class Statements {
   readonly #db: Sqlite;
+  readonly #moment: Moment;
   readonly #parsed = new Map<string, SqlStatement>();
   readonly #ready = new Map<string, Ready>();
   /** One list for all statements that insert into the same tables. */
   readonly #lists = new Map<string, readonly NumberedTable[]>();
   #facts: SchemaFacts | undefined;
 
-  constructor(db: Sqlite) {
+  constructor(db: Sqlite, moment: Moment) {
     this.#db = db;
+    this.#moment = moment;
   }
 
   get facts(): SchemaFacts {
@@ -66,8 +68,9 @@ export class Statements {
     const { text, keyword } = parsed;
     const kept = this.#ready.get(text);
     if (kept !== undefined) return kept;
-    const statement = this.#prepareNew(text);
-    const ready = { parsed, statement, timeless: this.#timeless(parsed), inserts: this.#inserts(parsed, statement) };
+    const timeless = this.#timeless(parsed);
+    const statement = timeless === undefined ? this.#prepareNew(text) : this.#prepareOwnCalls(text, timeless);
+    const ready = { parsed, statement, timeless, inserts: this.#inserts(parsed, statement) };
     // SQLite runs some PRAGMAs while it prepares them, so each has to be prepared again.
     if (keyword !== 'PRAGMA') keep(this.#ready, text, ready);
     return ready;
@@ -94,22 +97,31 @@ export class Statements {
     }
   }
 
-  /** SQLite has instructions of their own for the calls that must not ask for the present time. */
+  /** The statement's own calls must not be mistaken for those in the schema. Where SQLite will not have that, they are. */
+  #prepareOwnCalls(text: string, timeless: ReadonlySet<string>): SqliteStatement {
+    const rewritten = BUILDS.test(text) ? text : withOwnTimeNames(text, timeless);
+    if (rewritten === text) return this.#prepareNew(text);
+    this.#moment.addOwnNames();
+    try {
+      return this.#prepareNew(rewritten);
+    } catch {
+      return this.#prepareNew(text);
+    }
+  }
+
   #timeless({ text, keyword }: SqlStatement): ReadonlySet<string> | undefined {
-    const mayCall = this.facts.usesTime || (MAKES_OBJECTS.has(keyword) && TIME_NAME.test(text));
-    if (!mayCall || keyword === 'EXPLAIN' || keyword === 'PRAGMA') return undefined;
-    const calls = this.#program(text).filter(({ opcode }) => opcode === 'PureFunc');
-    const names = calls.flatMap(({ p4 }) => TIME_FUNCTION.exec(p4 ?? '')?.[1] ?? []);
-    return names.length === 0 ? undefined : new Set(names);
+    if (BUILDS.test(text)) return timeCallsOutsideDefaults(text);
+    if (keyword === 'CREATE' || keyword === 'DROP' || this.facts.timeless.length === 0) return undefined;
+    const isNamed = this.#namedIn(text);
+    const touched = this.facts.timeless.filter(({ lower }) => isNamed(lower));
+    return touched.length === 0 ? undefined : new Set(touched.flatMap(({ functions }) => [...functions]));
   }
 
   /** More than it does insert into rather than fewer. */
   #inserts({ text }: SqlStatement, { readonly }: SqliteStatement): readonly NumberedTable[] {
     if (readonly) return [];
-    const { tables, triggerSql, virtual } = this.facts;
-    const lower = text.toLowerCase();
-    const isNamed = (name: string): boolean =>
-      NEEDS_QUOTES.test(name) || lower.includes(name) || triggerSql.includes(name);
+    const { tables, virtual } = this.facts;
+    const isNamed = this.#namedIn(text);
     const named = tables.filter((table) => isNamed(table.lower));
     const kept = Array.from(virtual, ([name, own]) => (isNamed(name) ? own : [])).flat();
     return this.#listed([...new Set([...named, ...kept])]);
@@ -121,6 +133,13 @@ export class Statements {
     if (kept !== undefined) return kept;
     this.#lists.set(key, tables);
     return tables;
+  }
+
+  /** Whether something of that name, in lower case, may be touched by the statement. */
+  #namedIn(text: string): (name: string) => boolean {
+    const { indirectSql } = this.facts;
+    const lower = text.toLowerCase();
+    return (name) => NEEDS_QUOTES.test(name) || lower.includes(name) || indirectSql.includes(name);
   }
 
   #program(text: string): readonly Opcode[] {

@@ -29,7 +29,7 @@ export class RequestRunner {
   constructor(db: Sqlite) {
     this.#db = db;
     this.#moment = new Moment(db);
-    this.#statements = new Statements(db);
+    this.#statements = new Statements(db, this.#moment);
     this.#state = new ConnectionState(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#enter = db.prepare(`SAVEPOINT ${this.#savepoint}`);
