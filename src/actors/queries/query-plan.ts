@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TroughError } from '../../errors.ts';
 import { type Read, type ReadAnswer } from '../../messages/reading.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
-import { splitScript } from '../../model/sql-script.ts';
+import { parseQuery } from '../../model/sql-rules.ts';
 
 const DEADLINE_MS = 5_000;
 const MOST_STEPS = 1_000;
@@ -10,8 +10,8 @@ const MOST_STEPS = 1_000;
 const Steps = z.array(z.tuple([z.int(), z.int(), z.unknown(), z.string()]));
 
 /**
- * How SQLite would run the query now, one step a line, each indented below the one that it is part of. Asked as any other read, with any copy
- * and a deadline of 5 s; parameters count as NULL. Errors: those of a read.
+ * How SQLite would run the query now, one step a line, each indented below the one that it is part of: of the text that the engine gives to
+ * SQLite. Asked as any other read, with any copy and a deadline of 5 s; parameters count as NULL. Errors: those of a read.
  */
 export async function queryPlan(
   read: Read,
@@ -19,11 +19,11 @@ export async function queryPlan(
   sql: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const parameters = splitScript(sql)[0]?.parameters ?? [];
+  const { text, parameters } = parseQuery(sql);
   const answer = await read(
     {
       segment,
-      sql: `EXPLAIN QUERY PLAN ${sql}`,
+      sql: `EXPLAIN QUERY PLAN ${text}`,
       params: parameters.length === 0 ? undefined : parameters.map(() => null),
       format: 'rows',
       bigints: 'digits',

@@ -114,6 +114,14 @@ test('plans are asked as a read would be, with NULL for parameters, and shown as
   ]);
 });
 
+test('the plan is that of the text that runs: without parentheses around the query, and without what stands behind it', async () => {
+  const { stats, ran, rows, asked } = scene();
+  rows.text = '[1,0,0,"SCAN t"]';
+  ran({ sql: ' /* all */ ( (select a from t where b = ?) ) ; -- done', totalMs: 2_000 });
+  expect((await stats(true)).slow).toMatchObject([{ plan: ['SCAN t'] }]);
+  expect(asked).toMatchObject([{ sql: 'EXPLAIN QUERY PLAN select a from t where b = ?', params: [null] }]);
+});
+
 test('a query without a plan says why, beside those that have one', async () => {
   const { stats, ran, rows } = scene();
   rows.text = '[3,0,0,"SCAN t"]';
