@@ -44,8 +44,6 @@ export interface JetStreamJournalOptions {
   readonly waitingBytes?: number;
   /** How long JetStream may take to be ready at the start. Default 30,000 ms. */
   readonly readyMs?: number;
-  /** From so many waiting records on they leave as one batch. Default 8. */
-  readonly batchFrom?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -59,8 +57,6 @@ interface OpenStream {
 const ENVELOPE_BYTES = 2_560;
 /** What the server stores with each message. */
 const STORED_BYTES = 130;
-/** Single publishes of one stream under way at a time: a batch of fewer is slower. */
-const SINGLES = 16;
 const RETRY_MS = 50;
 /** A deposed leader may believe in itself and be behind for so long. */
 const LOST_AFTER_MS = 10_000;
@@ -245,11 +241,11 @@ export class JetStreamJournal implements Journal {
   }
 
   #adopt(stream: string, info: StreamInfo): OpenStream {
-    const { clock, random, ordinaryShare = ORDINARY_SHARE, batchFrom = 8 } = this.#options;
+    const { clock, random, ordinaryShare = ORDINARY_SHARE } = this.#options;
     const api = this.#api;
     const gauge = new StreamGauge(api, stream, ordinaryShare, clock);
     gauge.learn(info);
-    const shipper = new Shipper(api, { batchFrom, singles: SINGLES });
+    const shipper = new Shipper(api);
     const lostAfterMs = (info.config.num_replicas ?? 1) > 1 ? LOST_AFTER_MS : 0;
     const open = { gauge, appender: new Appender({ api, shipper, gauge, clock, random, lostAfterMs }), lostAfterMs };
     this.#streams.set(stream, open);
