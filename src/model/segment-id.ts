@@ -4,6 +4,9 @@ declare const brand: unique symbol;
 /** The checked name of a segment. Made by `parseSegmentId` alone. */
 export type SegmentId = string & { readonly [brand]: 'SegmentId' };
 
+/** The cluster's catalogue, read like a segment; no segment of a user has this name. */
+export const CATALOGUE_SEGMENT = '_catalogue' as SegmentId;
+
 const MOST_CHARACTERS = 128;
 /** Keeps `<id>.sqlite-journal` and our temporary names under the 255 bytes of a file name. */
 const MOST_BYTES = 180;

@@ -1,3 +1,4 @@
+import { type OwnCatalogue } from '../actors/catalogue-reads.ts';
 import { type CopierState } from '../actors/copies/copier.ts';
 import { type Inventory } from '../actors/copies/inventory.ts';
 import { type CopyFiles, type HotFiles } from '../messages/local-files.ts';
@@ -7,6 +8,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 export class LocalParts implements HotFiles, CopyFiles {
   inventory: Inventory | undefined;
   copier: CopierState | undefined;
+  catalogue: OwnCatalogue | undefined;
   writer: (HotFiles & { readonly openCount: number }) | undefined;
   /** Tells the copier, where there is one, that a copy is broken. */
   reportDamaged: (segment: SegmentId) => void = () => undefined;

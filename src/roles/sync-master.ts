@@ -1,3 +1,4 @@
+import { CatalogueReads } from '../actors/catalogue-reads.ts';
 import { Assigner, type AssignerMessage } from '../actors/leader/assigner.ts';
 import { Catalogue, type CatalogueMessage } from '../actors/leader/catalogue.ts';
 import { CATALOGUE_MIGRATIONS } from '../actors/leader/catalogue-tables.ts';
@@ -8,13 +9,16 @@ import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
 import { Placer } from '../actors/leader/placer.ts';
 import { RollCall } from '../actors/leader/roll-call.ts';
 import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
+import { TroughError } from '../errors.ts';
 import { managerRoutes } from '../http/manager-routes.ts';
 import { type LocalDatabase } from '../engine/engine.ts';
+import { CATALOGUE_SEGMENT } from '../model/segment-id.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
 import { sayJson } from './endpoints.ts';
 import { bindLeaderAnswers } from './leader-answers.ts';
 import { startColdCheck } from './leader-cold-check.ts';
+import { bindReads } from './read-endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
@@ -57,6 +61,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck });
   startPlacing(context, leadership, assigning);
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
+  serveCatalogue(context, leadership);
   // The last to be served and the first to close: what it has taken in is still answered by all of the above.
   const port = openManagerPort(context);
   url = port.url;
@@ -99,6 +104,23 @@ async function startCatalogue(
   catalogue.send({ kind: 'scan' });
   supervisor.every(settings.coldScanIntervalMs, catalogue, () => ({ kind: 'scan' }));
   return { catalogue, database };
+}
+
+/** A reader in this process answers for the segment `_catalogue` too; without one it is bound here, for those that are handed on. */
+function serveCatalogue(context: NodeContext, leadership: Leadership): void {
+  const { parts, paths, calls, self, settings, subjects } = context;
+  parts.catalogue = { file: paths.catalogue, leads: () => leadership.term !== undefined };
+  if (settings.roles.includes('reader')) return;
+  const { read } = new CatalogueReads({
+    ...context,
+    peers: calls,
+    own: () => parts.catalogue,
+    others: () => Promise.reject(new TroughError('NODE_UNAVAILABLE', `'${self.node}' answers no reads`)),
+    node: self.node,
+    deadlineMs: settings.queryDeadlineMs,
+    deadlineLimitMs: settings.queryDeadlineLimitMs,
+  });
+  bindReads(context, [{ subject: subjects.nodeQuery(self.node, CATALOGUE_SEGMENT) }], read);
 }
 
 function startRegistrar(

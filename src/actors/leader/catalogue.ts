@@ -11,7 +11,7 @@ import {
 } from '../../messages/control.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
-import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { CATALOGUE_SEGMENT, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SlotSums } from '../../model/slot-sums.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
@@ -181,7 +181,7 @@ export class Catalogue implements Actor<CatalogueMessage> {
     const sql =
       'select id from segments where id > ?1 and id regexp ?2 and (?3 is null or tier = ?3) order by id limit ?4';
     const where = {
-      segment: '_catalogue',
+      segment: CATALOGUE_SEGMENT,
       file,
       version: 'live',
       live: true,

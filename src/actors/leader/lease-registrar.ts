@@ -16,7 +16,7 @@ import { type LeaseDocument } from '../../messages/documents.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
-import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
+import { CATALOGUE_SEGMENT, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
@@ -111,6 +111,8 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 
   /** By what the view knows of the lease; when that turns out to be old, by the store. */
   async #provision(id: SegmentId, asked: string | undefined): Promise<ProvisionAnswer> {
+    if (id === CATALOGUE_SEGMENT)
+      throw new TroughError('SEGMENT_ID_INVALID', `'${id}' is the catalogue of the cluster, which is only read`);
     const schema = asked ?? DEFAULT_SCHEMA.id;
     try {
       return await this.#provisionFrom(id, this.#deps.view.lease(id), schema);
