@@ -7,6 +7,7 @@ import {
   ProvisionBody,
   SegmentsParameters,
   ShredParameters,
+  StatusParameters,
 } from '../messages/http-api.ts';
 import { SegmentsRequest } from '../messages/control.ts';
 import { parsePlannedNode } from '../model/planned-node.ts';
@@ -41,7 +42,7 @@ export function managerHandlers(control: Control): V1Handlers<'manager'> {
       reply(exchange, await control.segments(SegmentsRequest.parse(parameters(exchange, SegmentsParameters))));
     },
     status: async (exchange) => {
-      reply(exchange, await control.status({}));
+      reply(exchange, await control.status(parameters(exchange, StatusParameters)));
     },
     plan: async (exchange) => {
       const { without, with: more } = parameters(exchange, PlanParameters);

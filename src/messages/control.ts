@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ColdCheckAnswer, type ColdCheckRequest } from './cold-check.ts';
-import { CopyReport } from './copy-report.ts';
+import { CopyReport, LostAnswer } from './copy-report.ts';
 
 /** Requests to the leader (`trough.sync.<verb>`) and their answers, JSON. Ids are checked where they are used. */
 export const ProvisionRequest = z.object({ segment: z.string(), schema: z.string().optional() });
@@ -145,7 +145,8 @@ export type ManifestRequest = z.infer<typeof ManifestRequest>;
 export type ManifestRow = z.infer<typeof ManifestRow>;
 export type ManifestAnswer = z.infer<typeof ManifestAnswer>;
 
-export const StatusRequest = z.object({});
+/** `node`: also what is in that node's lost+found. */
+export const StatusRequest = z.object({ node: z.string().optional() });
 /** A node that is to be emptied. `waiting`: without it there would be fewer copies. `drained`: nothing is left on it. */
 const DrainStatus = z.object({ sinceMs: z.number(), state: z.enum(['draining', 'waiting', 'drained']) });
 export const NodeStatus = z.object({
@@ -165,6 +166,10 @@ export const NodeStatus = z.object({
   load: z.number(),
   beatAgeMs: z.number().nullable(),
   drain: DrainStatus.nullable(),
+  /** Copies that were found missing or wrong and are not replaced yet. */
+  damaged: z.int(),
+  /** Files that nobody asked for, in its lost+found. */
+  lostFiles: z.int(),
 });
 export const StatusAnswer = z.object({
   leader: z.object({ node: z.string(), term: z.int() }).nullable(),
@@ -190,6 +195,8 @@ export const StatusAnswer = z.object({
     /** Nodes that are to hold more than their quota: nothing is deleted for it, but fetches may stop for lack of room. */
     overQuota: z.array(z.object({ node: z.string(), plannedBytes: z.number(), quotaBytes: z.number() })),
   }),
+  /** Of the node that was asked about; the oldest first. */
+  lost: LostAnswer.optional(),
 });
 export type StatusRequest = z.infer<typeof StatusRequest>;
 export type NodeStatus = z.infer<typeof NodeStatus>;

@@ -116,6 +116,10 @@ export const SegmentsParameters = z.strictObject({
 
 export const ColdCheckBody = z.strictObject(ColdCheckRequest.shape);
 
+export const StatusParameters = z.strictObject({
+  node: z.string().optional().describe("A node whose lost+found is listed: the answer has 'lost'."),
+});
+
 export const DrainBody = z.strictObject({ node: z.string() });
 
 export const PlanParameters = z.strictObject({

@@ -21,6 +21,7 @@ import {
   QueryParameters,
   SegmentsParameters,
   ShredParameters,
+  StatusParameters,
   WriteBody,
   WriteReply,
 } from './http-api.ts';
@@ -136,6 +137,7 @@ export const V1_ROUTES = {
     method: 'GET',
     path: '/v1/status',
     summary: 'The cluster as it is now.',
+    parameters: StatusParameters,
     answer: StatusAnswer,
   },
   nodes: {

@@ -18,6 +18,10 @@ export const Beat = z.object({
   /** How fast copies came in lately, while some were to be fetched; null: none did since the start. */
   fetched: z.object({ copiesPerSecond: z.number(), bytesPerSecond: z.number() }).nullable().default(null),
   leases: z.int(),
+  /** Copies that were found missing or wrong and are not replaced yet. */
+  damaged: z.int().optional(),
+  /** Files in `lost+found`. */
+  lostFiles: z.int().optional(),
   /** The placement that it has taken in completely: every copy of it is there. */
   complete: z.object({ term: z.int(), epoch: z.int() }).nullable(),
 });

@@ -18,7 +18,7 @@ export const SYNC_VERBS = [
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
-export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy' | 'restore';
+export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy' | 'restore' | 'file' | 'lost';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

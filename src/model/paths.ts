@@ -6,6 +6,8 @@ export interface DataPaths {
   readonly root: string;
   /** Verified copies of published versions. */
   readonly copy: (segment: string) => string;
+  /** All of them, in a directory for each slot. */
+  readonly copiesDir: string;
   /** The file of a lease that is held here. */
   readonly hot: (segment: string) => string;
   /** A file that was read through, of one version. */
@@ -19,6 +21,8 @@ export interface DataPaths {
   /** What nobody asks for, or what another node has superseded: kept for a person to look at. */
   readonly lost: (segment: string, label: string) => string;
   readonly lostDir: string;
+  /** Files beside the copies that nobody asked for, each under the time at which it was found. */
+  readonly lostCopiesDir: string;
   readonly catalogue: string;
   readonly inventory: string;
 }
@@ -35,6 +39,7 @@ export function dataPaths(root: string): DataPaths {
   return {
     root,
     copy: (segment) => inSlot(copies, segment),
+    copiesDir: copies,
     hot: (segment) => inSlot(hot, segment),
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
@@ -43,6 +48,7 @@ export function dataPaths(root: string): DataPaths {
     temporary: (segment, label) => join(tmpDir, `${segment}.${label}.sqlite`),
     lost: (segment, label) => join(lostDir, `${segment}.${label}.sqlite`),
     lostDir,
+    lostCopiesDir: join(lostDir, 'copies'),
     catalogue: join(root, 'catalogue.sqlite'),
     inventory: join(root, 'inventory.sqlite'),
   };

@@ -18,7 +18,7 @@ import {
   StatusAnswer,
 } from '../messages/control.ts';
 import { ColdCheckAnswer, RestoreAnswer, type RestoreRequest } from '../messages/cold-check.ts';
-import { CopyReport } from '../messages/copy-report.ts';
+import { CopyReport, type FileRequest, LostAnswer, type PassedFile } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
 import { HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
@@ -40,6 +40,8 @@ export interface BusCallsDeps {
   readonly writeDeadlineMs: number;
 }
 
+/** What the bytes of a copy have to be. */
+export const SHA256_HEADER = 'Trough-Sha256';
 /** An election takes up to 10 s: requests to the leader wait for it. */
 const LEADER_WAIT_MS = 15_000;
 const SHORT_MS = 60_000;
@@ -137,6 +139,26 @@ export class BusCalls implements NodeCalls, PeerCalls {
       if (code === 'BUS_NO_RESPONDERS' || code === 'BUS_TIMEOUT') return undefined;
       throw error;
     }
+  }
+
+  /** The node's own copy of one version, as bytes. SEGMENT_UNKNOWN when it has another or none; NODE_UNAVAILABLE. */
+  pass(node: string, request: FileRequest, signal: AbortSignal): Promise<PassedFile> {
+    const body = Buffer.from(JSON.stringify(request), 'utf8');
+    const options = { deadlineMs: SHORT_MS, silenceMs: CONTROL_SILENCE_MS, signal };
+    return this.#asNode(node, async () => {
+      const reply = await this.#deps.bus.request(this.#deps.subjects.node(node, 'file'), body, options);
+      return { sha256: reply.headers[SHA256_HEADER] ?? '', body: reply.body };
+    });
+  }
+
+  /** What is in the node's lost+found. NODE_UNAVAILABLE. */
+  lost(node: string): Promise<LostAnswer> {
+    const options = { deadlineMs: COPY_MS };
+    return this.#asNode(
+      node,
+      () => this.#json(this.#deps.subjects.node(node, 'lost'), {}, LostAnswer, options),
+      'BUS_TIMEOUT',
+    );
   }
 
   /** NODE_UNAVAILABLE also when the node falls silent before its answer begins, or the connection drops: another copy may be asked. */

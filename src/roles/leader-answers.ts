@@ -114,7 +114,7 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     segments: checked(SegmentsRequest, (request) => ask(catalogue, (reply) => ({ kind: 'segments', request, reply }))),
     segment: checked(SegmentRequest, ({ segment }) => answerSegment(context, catalogue, segment)),
     manifest: checked(ManifestRequest, (request) => answerManifest(context, parts, request)),
-    status: checked(StatusRequest, () => answerStatus(context, parts)),
+    status: checked(StatusRequest, ({ node }) => answerStatus(context, parts, node)),
     plan: checked(PlanRequest, (request) => answerPlanned(context, parts, request)),
     drain: checked(DrainRequest, (request) => answerDrain(context, request)),
     coldcheck: checked(ColdCheckRequest, (request) => ask(coldCheck, (reply) => ({ kind: 'check', request, reply }))),
@@ -140,9 +140,16 @@ async function answerSegment(
   return describeSegment({ ...context, copyOf: (node, id) => context.calls.copy(node, id) }, row);
 }
 
-async function answerStatus(context: NodeContext, { catalogue }: LeaderParts): Promise<StatusAnswer> {
+async function answerStatus(
+  context: NodeContext,
+  { catalogue }: LeaderParts,
+  node: string | undefined,
+): Promise<StatusAnswer> {
+  if (node !== undefined && context.view.node(node) === undefined)
+    throw new TroughError('NODE_UNKNOWN', `there is no node '${node}'`, { node });
   const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
-  return describeStatus(context, sums);
+  const status = describeStatus(context, sums);
+  return node === undefined ? status : { ...status, lost: await context.calls.lost(node) };
 }
 
 async function answerPlanned(

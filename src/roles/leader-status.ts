@@ -58,7 +58,7 @@ export function memberOptions({ placement, settings, mostCopies }: Context): Par
 function describeNode(context: Context, entry: NodeEntry, kept: ReadonlySet<string>): NodeStatus {
   const { document, beat, state, silentMs } = entry;
   const { node, zone, roles, quotaBytes } = document;
-  const { pending = 0, pendingBytes = 0, fetched = null } = beat ?? {};
+  const { pending = 0, pendingBytes = 0, fetched = null, damaged = 0, lostFiles = 0 } = beat ?? {};
   const leases = context.view.leasesOf(node);
   return {
     ...{ node, zone, roles, state, quotaBytes },
@@ -70,6 +70,7 @@ function describeNode(context: Context, entry: NodeEntry, kept: ReadonlySet<stri
     load: beat?.load ?? 0,
     beatAgeMs: beat === undefined ? null : silentMs,
     drain: describeDrain(context, entry, kept),
+    ...{ damaged, lostFiles },
   };
 }
 

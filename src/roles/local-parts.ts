@@ -9,6 +9,7 @@ export class LocalParts implements HotFiles, CopyFiles {
   inventory: Inventory | undefined;
   copier: CopierState | undefined;
   catalogue: OwnCatalogue | undefined;
+  lost: { readonly count: number } | undefined;
   writer: (HotFiles & { readonly openCount: number }) | undefined;
   /** Tells the copier, where there is one, that a copy is broken. */
   reportDamaged: (segment: SegmentId) => void = () => undefined;

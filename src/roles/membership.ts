@@ -210,7 +210,7 @@ function beatAndListen(
   return actor;
 }
 
-function vitals({ inventory, copier, writer }: LocalParts, load: number): Vitals {
+function vitals({ inventory, copier, writer, lost }: LocalParts, load: number): Vitals {
   return {
     load,
     storedBytes: inventory?.storedBytes ?? 0,
@@ -219,6 +219,8 @@ function vitals({ inventory, copier, writer }: LocalParts, load: number): Vitals
     pendingBytes: copier?.pendingBytes ?? 0,
     fetched: copier?.fetched ?? null,
     leases: writer?.openCount ?? 0,
+    damaged: copier?.repairs.pending ?? 0,
+    lostFiles: lost?.count ?? 0,
     complete: copier?.complete ?? null,
   };
 }

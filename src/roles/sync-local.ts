@@ -10,7 +10,8 @@ import { decodePlacement } from '../model/placement-document.ts';
 import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { localRoutes } from '../http/manager-routes.ts';
-import { answerJson, hearJson } from './endpoints.ts';
+import { careForCopies, holders, newestElsewhere } from './copy-care.ts';
+import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
@@ -21,6 +22,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   supervisor.adopt('inventory database', () => database[Symbol.asyncDispose]());
   const inventory = await Inventory.load(database, paths);
   parts.inventory = inventory;
+  const named = (signal: AbortSignal): ReturnType<typeof namedNow> => namedNow(context, signal);
   const copier = new Copier({
     ...context,
     inventory,
@@ -28,12 +30,20 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     parallel: settings.copyParallel,
     evictAfterMs: settings.evictAfterMs,
     manifest: (after, signal) => context.calls.manifest(self.node, after, signal),
-    namedNow: (signal) => namedNow(context, signal),
+    namedNow: named,
+    emit: (event) => {
+      sayJson(bus, subjects.event(event.kind), event);
+    },
+    peers: {
+      holders: (id) => holders(context, id),
+      pass: (node, request, signal) => context.calls.pass(node, request, signal),
+    },
+    newestElsewhere: (id) => newestElsewhere(context, id),
   });
   parts.copier = copier;
   const actor = supervisor.spawn(() => copier);
   parts.reportDamaged = (segment) => {
-    actor.send({ kind: 'damaged', segment });
+    actor.send({ kind: 'damaged', segment, foundBy: 'read' });
   };
   const assigned = hearJson(bus, subjects.assign(self.node), Assign, log, (assign) =>
     actor.send({ kind: 'assign', assign }),
@@ -50,6 +60,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     assigned.unsubscribe();
   });
   supervisor.every(500, actor, () => ({ kind: 'tick' }));
+  await careForCopies(context, { inventory, copier, actor, namedNow: named });
   return context.ports.serve('sync-local', {
     handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
     ready: () => notReachable(context),
@@ -62,7 +73,12 @@ async function report({ parts }: NodeContext, segment: SegmentId): Promise<CopyR
     copy:
       record === undefined
         ? null
-        : { version: record.version, sizeBytes: record.sizeBytes, verifiedMs: record.verifiedMs },
+        : {
+            version: record.version,
+            sizeBytes: record.sizeBytes,
+            verifiedMs: record.verifiedMs,
+            sha256: record.sha256,
+          },
     writable: parts.hotFile(segment) !== undefined,
     wanted: parts.copier?.wantedOf(segment) ?? null,
   };

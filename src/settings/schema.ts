@@ -135,6 +135,20 @@ export const SETTINGS = {
   ),
   movesInAll: integer(16_384, [1, 1_000_000], 'the same, over all nodes'),
   evictAfterMs: duration(60_000, 'a copy that is no longer asked for is removed after this'),
+  scrubPeriodMs: duration(
+    604_800_000,
+    'every copy is read again and compared with its checksum within this, as slowly as that allows; 0ms: never',
+    0,
+  ),
+  surveyIntervalMs: duration(
+    3_600_000,
+    'pause between two looks for copies whose files are gone, and for files that nobody asked for',
+  ),
+  lostFilesForMs: duration(
+    604_800_000,
+    'files that nobody asked for are kept in lost+found for this; 0ms: until somebody deletes them',
+    0,
+  ),
   promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),

@@ -42,6 +42,7 @@ export interface ClusterStatus {
     readonly pending: number;
     readonly leases: number;
     readonly beatAgeMs: number | null;
+    readonly damaged: number;
     readonly drain: { readonly state: string } | null;
   }[];
   readonly segments: { readonly hot: number; readonly cold: number; readonly writable: number };

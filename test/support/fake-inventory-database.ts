@@ -23,6 +23,7 @@ export class FakeInventoryDatabase implements LocalDatabase {
 
   async all(sql: string, params: SqlParams = []): Promise<readonly (readonly SqlValue[])[]> {
     await this.gate.pass('all');
+    if (sql.includes('json_each')) return this.#others(String((params as readonly SqlValue[])[0]));
     const id = String((params as readonly SqlValue[])[0]);
     if (/^select .* from copies where id = \?$/.test(sql))
       return [this.rows.get(id)].filter((row) => row !== undefined);
@@ -32,6 +33,16 @@ export class FakeInventoryDatabase implements LocalDatabase {
     // Smaller pages than asked for: whoever reads them takes what it gets.
     const page = ids.sort().slice(0, 2);
     return page.flatMap((one) => [this.rows.get(one) ?? []]);
+  }
+
+  #others(json: string): readonly (readonly SqlValue[])[] {
+    const asked = JSON.parse(json) as readonly (readonly [string, number, string])[];
+    return asked
+      .filter(([id, version, sha256]) => {
+        const row = this.rows.get(id);
+        return row !== undefined && Number(row[1]) === version && row[3] !== sha256;
+      })
+      .map(([id]) => [id]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

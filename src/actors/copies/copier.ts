@@ -1,11 +1,10 @@
 import { TroughError, unreachable } from '../../errors.ts';
-import { type ManifestAnswer, type ManifestRow } from '../../messages/control.ts';
-import { type CopyReport } from '../../messages/copy-report.ts';
+import { type ManifestRow } from '../../messages/control.ts';
+import { type CopyEvent, type CopyReport, type FoundBy } from '../../messages/copy-report.ts';
 import { type Assign } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
-import { type Actor } from '../../runtime/actor.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
@@ -13,21 +12,42 @@ import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
 import { DiskRoom } from './disk-room.ts';
 import { type CopyRate, FetchRate } from './fetch-rate.ts';
 import { FetchFailures } from './fetch-failures.ts';
+import { type ManifestReaderDeps, readManifest, type WholeManifest } from './manifest-reader.ts';
+import { Repairs } from './repairs.ts';
 
 export type CopierMessage =
   | { readonly kind: 'assign'; readonly assign: Assign }
-  /** The engine or a check found the copy broken: it is not served from now on, and fetched again. */
-  | { readonly kind: 'damaged'; readonly segment: SegmentId }
+  /**
+   * The copy was found missing or wrong: it is not served from now on, and fetched again. `version`: the one that was looked at, when that took
+   * so long that it may be another by now.
+   */
+  | {
+      readonly kind: 'damaged';
+      readonly segment: SegmentId;
+      readonly foundBy: FoundBy;
+      readonly version?: number | undefined;
+    }
+  /**
+   * A file of a segment that belongs here has no record: it is fetched as another node has it, unless the leader names it anyway. One that nobody
+   * else knows of is moved to `aside`.
+   */
+  | { readonly kind: 'unrecorded'; readonly segment: SegmentId; readonly aside: string }
+  /** What is here is compared with all that the leader names. */
+  | { readonly kind: 'compare' }
   | { readonly kind: 'tick' };
 
 export interface CopierDeps
-  extends Omit<CopyFetcherDeps, 'room'>, Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'> {
+  extends
+    Omit<CopyFetcherDeps, 'room' | 'isToBeKept'>,
+    Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'>,
+    ManifestReaderDeps {
   readonly random: () => number;
   readonly store: MetadataStore;
   readonly node: string;
   readonly parallel: number;
-  /** One page of what this node must hold, from the leader. */
-  readonly manifest: (after: string | undefined, signal: AbortSignal) => Promise<ManifestAnswer>;
+  readonly emit: Emit<CopyEvent>;
+  /** The newest copy that another node has of it; undefined: none, or none says so. */
+  readonly newestElsewhere: (segment: SegmentId) => Promise<ManifestRow | undefined>;
 }
 
 /** What a beat says of the copies. */
@@ -38,12 +58,12 @@ export interface CopierState {
   /** Copies that nobody waits for because their files in cold storage are bad: neither pending nor in the way of `complete`. */
   readonly unfetchable: number;
   readonly complete: { readonly term: number; readonly epoch: number } | null;
+  readonly repairs: Pick<Repairs, 'pending' | 'found' | 'replaced'>;
   /** What is still to be fetched of one segment. */
   wantedOf(segment: SegmentId): CopyReport['wanted'];
 }
 
 const CALL_DEADLINE_MS = 30_000;
-const DISK_FULL_LOG_MS = 60_000;
 
 /**
  * Makes the copies on this node match what the leader assigns. Changes come as messages; whenever one may have been missed
@@ -57,18 +77,19 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   readonly #wanted = new Map<SegmentId, ManifestRow>();
   readonly #fetching = new Set<SegmentId>();
   readonly #failures: FetchFailures;
+  readonly repairs: Repairs;
   readonly #rate: FetchRate;
   readonly #remover: CopyRemover;
   readonly #room: DiskRoom;
-  #place: { term: number; epoch: number; sequence: number } | undefined;
+  #place: WholeManifest['place'] | undefined;
   #reconciling: Promise<void> | undefined;
-  #diskFullSaidAt = -Infinity;
   #again = false;
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
     this.#tasks = new KeyedTasks({ parallel: deps.parallel, waiting: Infinity });
     this.#failures = new FetchFailures(deps);
+    this.repairs = new Repairs(deps);
     this.#rate = new FetchRate(deps.clock);
     this.#room = new DiskRoom(deps.disk, deps.paths.tmpDir);
     this.#remover = new CopyRemover({
@@ -101,6 +122,16 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     return this.#failures.unfetchable;
   }
 
+  /** Its file may be another in a moment: it is being fetched, or taken away. */
+  isBusy(id: SegmentId): boolean {
+    return this.#fetching.has(id) || this.#remover.isRemoving(id);
+  }
+
+  /** Moves a file of it away that is no copy: in turn with a copy that is fetched. */
+  setAside(id: SegmentId, to: string): Promise<void> {
+    return this.#remover.setAside(id, to);
+  }
+
   get complete(): { term: number; epoch: number } | null {
     if (this.#place === undefined || this.#reconciling !== undefined || this.pending > 0) return null;
     return { term: this.#place.term, epoch: this.#place.epoch };
@@ -123,7 +154,13 @@ export class Copier implements Actor<CopierMessage>, CopierState {
         await this.#assigned(message.assign);
         return;
       case 'damaged':
-        await this.#damaged(message.segment);
+        await this.#damaged(message);
+        return;
+      case 'unrecorded':
+        await this.#unrecorded(message);
+        return;
+      case 'compare':
+        this.#reconcileSoon();
         return;
       case 'tick':
         this.#tick();
@@ -178,6 +215,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   #unwant(id: SegmentId): void {
     this.#wanted.delete(id);
     this.#failures.clear(id);
+    this.repairs.drop(id);
   }
 
   async #fetch(id: SegmentId): Promise<void> {
@@ -188,45 +226,57 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#rate.started();
     let fetchedBytes: number | undefined;
     try {
-      await fetchCopy({ ...this.#deps, room: this.#room }, id, row, this.#stopping.signal);
+      const isToBeKept = (segment: SegmentId, signal: AbortSignal): Promise<boolean> =>
+        this.#isToBeKept(segment, signal);
+      const from = await fetchCopy({ ...this.#deps, room: this.#room, isToBeKept }, id, row, this.#stopping.signal);
       fetchedBytes = row.sizeBytes;
+      this.repairs.fetched(id, row.version, from);
       if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
       // What is not wanted any more, or in another version, has not failed.
-      if (!this.#stopped() && this.#wanted.get(id) === row) this.#failed(id, row, TroughError.from(error));
+      if (!this.#stopped() && this.#wanted.get(id) === row) this.#failures.failed(id, row, TroughError.from(error));
     } finally {
       this.#rate.ended(fetchedBytes);
       this.#fetching.delete(id);
     }
   }
 
-  #failed(id: SegmentId, row: ManifestRow, err: TroughError): void {
-    const { log } = this.#deps;
-    const { restMs, setAside } = this.#failures.failed(id, row, err);
-    const fields = { actor: this.name, segment: id, version: row.version, err, restMs };
-    if (err.code === 'DISK_FULL') this.#sayDiskFull(fields);
-    else if (setAside === 'now')
-      log.error(
-        fields,
-        'a copy cannot be fetched: its file in cold storage is bad; put a sound one there, or promote or shred the segment',
-      );
-    else if (setAside === 'before') log.debug(fields, 'a copy still cannot be fetched');
-    else log.warn(fields, 'a copy could not be fetched and is tried again');
-  }
-
-  #sayDiskFull(fields: object): void {
-    const now = this.#deps.clock.monotonic();
-    if (now - this.#diskFullSaidAt < DISK_FULL_LOG_MS) return;
-    this.#diskFullSaidAt = now;
-    this.#deps.log.error(fields, 'the disk has no room for more copies; make room, or add a node');
-  }
-
-  async #damaged(segment: SegmentId): Promise<void> {
+  /** Its file stays where it is until a sound one replaces it: it may be all there is. */
+  async #damaged({ segment, foundBy, version }: CopierMessage & { kind: 'damaged' }): Promise<void> {
+    const record = await this.#deps.inventory.record(segment);
     const held = this.#deps.inventory.held(segment);
-    if (held === undefined) return;
-    this.#deps.log.error({ actor: this.name, segment, version: held.version }, 'a copy is damaged and is replaced');
-    await this.#remover.remove([segment]);
-    this.#reconcileSoon();
+    if (held === undefined || held.version !== (version ?? held.version)) return;
+    const isSame = record?.version === held.version;
+    await this.#replace(segment, isSame ? record : { id: segment, ...held, sha256: null }, foundBy);
+  }
+
+  #replace(segment: SegmentId, row: ManifestRow, foundBy: FoundBy): Promise<void> {
+    const unrecorded = this.#deps.inventory.remove([segment]);
+    this.repairs.begin(segment, row.version, foundBy);
+    if (this.#remover.isUnasked(segment)) this.repairs.drop(segment);
+    else this.#want(row);
+    return unrecorded;
+  }
+
+  async #unrecorded({ segment, aside }: CopierMessage & { kind: 'unrecorded' }): Promise<void> {
+    const isKnown = (): boolean => this.#wanted.has(segment) || this.#deps.inventory.held(segment) !== undefined;
+    if (isKnown() || this.#place === undefined) return;
+    const row = await this.#deps.newestElsewhere(segment);
+    if (isKnown()) return;
+    if (row === undefined) {
+      await this.#remover.setAside(segment, aside);
+      this.#deps.log.warn({ actor: this.name, segment, aside }, 'a file that nobody knows of was moved to lost+found');
+      return;
+    }
+    this.repairs.begin(segment, row.version, 'look');
+    this.#want(row);
+  }
+
+  async #isToBeKept(id: SegmentId, signal: AbortSignal): Promise<boolean> {
+    const isNamed = (await this.#deps.namedNow(signal))(id);
+    const isKept = isNamed && !(await this.#isShredded(id, signal));
+    if (!isKept && this.repairs.has(id)) this.#unwant(id);
+    return isKept;
   }
 
   /** The word of a message deletes nothing: the lease itself must say that the segment is shredded. */
@@ -278,28 +328,28 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   }
 
   async #reconcile(): Promise<void> {
-    const asked = new Set<string>();
-    let after: string | undefined;
-    let first: ManifestAnswer | undefined;
-    do {
-      const from = after;
-      const page = await withDeadline(
-        this.#deps.clock,
-        CALL_DEADLINE_MS,
-        (signal) => this.#deps.manifest(from, signal),
-        this.#stopping.signal,
-      );
-      first ??= page;
-      if (page.term !== first.term || page.epoch !== first.epoch)
-        throw new TroughError('LEADER_DEPOSED', 'the manifest changed while it was read');
-      for (const row of page.rows) {
-        asked.add(row.id);
-        this.#want(row);
+    const take = async (rows: readonly ManifestRow[]): Promise<void> => {
+      const others = new Set<string>(await this.#others(rows));
+      for (const row of rows) {
+        if (others.has(row.id)) await this.#replace(row.id as SegmentId, row, 'manifest');
+        else this.#want(row);
       }
-      after = page.next;
-    } while (after !== undefined);
-    this.#place = { term: first.term, epoch: first.epoch, sequence: first.sequence };
-    this.#remover.keepOnly(asked);
-    for (const id of this.#wanted.keys()) if (!asked.has(id)) this.#unwant(id);
+    };
+    const { place, ids } = await readManifest(this.#deps, take, this.#stopping.signal);
+    this.#place = place;
+    this.#remover.keepOnly(ids);
+    // What is to be repaired may be gone from cold storage, and then nobody names it: its fetch finds out whether it is to be kept.
+    for (const id of this.#wanted.keys()) if (!ids.has(id) && !this.repairs.has(id)) this.#unwant(id);
+  }
+
+  /** Copies that have the right number and something else in them are as bad as damaged ones. */
+  #others(rows: readonly ManifestRow[]): Promise<readonly SegmentId[]> {
+    const { inventory } = this.#deps;
+    const compared: [string, number, string][] = [];
+    for (const { id, version, sha256 } of rows) {
+      if (sha256 === null || !isSegmentId(id) || this.#fetching.has(id)) continue;
+      if (inventory.held(id)?.version === version) compared.push([id, version, sha256]);
+    }
+    return inventory.others(compared);
   }
 }

@@ -58,6 +58,14 @@ export class CopyRemover {
     this.#unasked.delete(id);
   }
 
+  isUnasked(id: SegmentId): boolean {
+    return this.#unasked.has(id);
+  }
+
+  isRemoving(id: SegmentId): boolean {
+    return this.#removing.has(id);
+  }
+
   /** `asked` is all that this node is to hold. */
   keepOnly(asked: ReadonlySet<string>): void {
     const now = this.#deps.clock.monotonic();
@@ -86,8 +94,19 @@ export class CopyRemover {
   }
 
   /** The records in one transaction, then the files. Rejects with the first failure, after all were tried. */
-  async remove(ids: readonly SegmentId[]): Promise<void> {
-    const removal = this.#remove(ids);
+  remove(ids: readonly SegmentId[]): Promise<void> {
+    return this.#alone(ids, this.#remove(ids));
+  }
+
+  /** Moves a file away that has no record, unless it has got one. */
+  setAside(id: SegmentId, to: string): Promise<void> {
+    const { inventory, disk, paths } = this.#deps;
+    if (inventory.held(id) !== undefined) return Promise.resolve();
+    return this.#alone([id], disk.moveDatabase(paths.copy(id), to));
+  }
+
+  /** What is fetched meanwhile waits before it takes their place. */
+  async #alone(ids: readonly SegmentId[], removal: Promise<void>): Promise<void> {
     const ended = removal.catch(() => undefined);
     for (const id of ids) this.#removing.set(id, ended);
     try {

@@ -1,21 +1,19 @@
 import { type ErrorCode, type TroughError } from '../../errors.ts';
 import { type ManifestRow } from '../../messages/control.ts';
 import { type CopyReport } from '../../messages/copy-report.ts';
+import { type Log } from '../../log.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock } from '../../runtime/clock.ts';
 
 export interface FetchFailuresDeps {
   readonly clock: Clock;
+  readonly log: Log;
   readonly random: () => number;
 }
 
-export interface FetchFailure {
-  /** ms until it is tried again. */
-  readonly restMs: number;
-  /** `now`: with this failure; `before`: with an earlier one. */
-  readonly setAside: 'no' | 'now' | 'before';
-}
+/** Whether nobody waits for it any more. `now`: with this failure; `before`: with an earlier one. */
+type SetAside = 'no' | 'now' | 'before';
 
 interface Failing {
   readonly version: number;
@@ -31,6 +29,7 @@ interface Failing {
 const BAD_FILE: ReadonlySet<ErrorCode> = new Set(['SEGMENT_DAMAGED', 'COLD_COPY_TORN', 'COLD_MISSING']);
 const SET_ASIDE_AFTER = 3;
 const REST = { firstMs: 500, mostMs: 600_000 };
+const DISK_FULL_LOG_MS = 60_000;
 
 /**
  * What could not be fetched and when each is tried again: one bad file neither hurries nor holds up the others.
@@ -40,6 +39,7 @@ export class FetchFailures {
   readonly #deps: FetchFailuresDeps;
   readonly #failing = new Map<SegmentId, Failing>();
   #setAside = 0;
+  #diskFullSaidAt = -Infinity;
 
   constructor(deps: FetchFailuresDeps) {
     this.#deps = deps;
@@ -50,7 +50,7 @@ export class FetchFailures {
     return this.#setAside;
   }
 
-  failed(id: SegmentId, { version }: ManifestRow, error: TroughError): FetchFailure {
+  failed(id: SegmentId, { version }: ManifestRow, error: TroughError): void {
     if (this.#failing.get(id)?.version !== version) this.clear(id);
     const backoff = this.#failing.get(id)?.backoff ?? new Backoff(REST, this.#deps.random);
     const failing = this.#failing.get(id) ?? { version, backoff, bad: 0, at: 0, error };
@@ -62,7 +62,27 @@ export class FetchFailures {
     if (now) this.#setAside += 1;
     const restMs = failing.backoff.next();
     failing.at = this.#deps.clock.monotonic() + restMs;
-    return { restMs, setAside: before ? 'before' : now ? 'now' : 'no' };
+    const fields = { actor: 'copier', segment: id, version, err: error, restMs };
+    if (error.code === 'DISK_FULL') this.#sayDiskFull(fields);
+    else this.#say(before ? 'before' : now ? 'now' : 'no', fields);
+  }
+
+  #say(setAside: SetAside, fields: object): void {
+    const { log } = this.#deps;
+    if (setAside === 'now')
+      log.error(
+        fields,
+        'a copy cannot be fetched: its file in cold storage is bad; put a sound one there, or promote or shred the segment',
+      );
+    else if (setAside === 'before') log.debug(fields, 'a copy still cannot be fetched');
+    else log.warn(fields, 'a copy could not be fetched and is tried again');
+  }
+
+  #sayDiskFull(fields: object): void {
+    const now = this.#deps.clock.monotonic();
+    if (now - this.#diskFullSaidAt < DISK_FULL_LOG_MS) return;
+    this.#diskFullSaidAt = now;
+    this.#deps.log.error(fields, 'the disk has no room for more copies; make room, or add a node');
   }
 
   /** How it failed last; null when it has not. */

@@ -21,6 +21,9 @@ export interface CopyRecord {
 
 /** In pages: all rows at once would be some hundred megabytes on the way between two processes. */
 const PAGE = 'select id, version, size_bytes from copies where id > ? order by id limit 5000';
+const RECORDS = 'select id, version, size_bytes, sha256, verified_at from copies where id > ? order by id limit 2000';
+const OTHERS = `select c.id from json_each(?) j join copies c on c.id = j.value ->> 0
+  where c.version = j.value ->> 1 and c.sha256 <> j.value ->> 2`;
 const RECORD = 'select id, version, size_bytes, sha256, verified_at from copies where id = ?';
 
 /**
@@ -73,6 +76,21 @@ export class Inventory implements CopyFiles {
     if (this.#held.get(segment) === undefined) return undefined;
     const [row] = await this.#database.all(RECORD, [segment]);
     return row === undefined ? undefined : recordOf(row);
+  }
+
+  /** By id, the next after one; none when there are no more. */
+  async recordsAfter(id: SegmentId | ''): Promise<readonly CopyRecord[]> {
+    const rows = await this.#database.all(RECORDS, [id]);
+    return rows.map(recordOf);
+  }
+
+  /** Those of them that are here in that version, with another content. */
+  async others(
+    rows: readonly (readonly [id: string, version: number, sha256: string])[],
+  ): Promise<readonly SegmentId[]> {
+    if (rows.length === 0) return [];
+    const found = await this.#database.all(OTHERS, [JSON.stringify(rows)]);
+    return found.map(([id]) => id as SegmentId);
   }
 
   ids(): Iterable<SegmentId> {

@@ -25,22 +25,27 @@ const WATCH_EVERY_MS = 2_000;
 /** Moves a terminal's cursor home and clears what is below. */
 const CLEAR = '\u001b[H\u001b[J';
 
-type StatusOptions = UrlOptions & { readonly json?: boolean; readonly watch?: boolean };
+interface StatusOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  readonly node: string | undefined;
+}
 
 export function addStatusVerb(program: Command, { context }: Verbs): void {
   const verb = program
-    .command('status')
-    .description('the cluster as it is now')
+    .command('status [node]')
+    .description('the cluster as it is now; of one node also what is in its lost+found')
     .option('--json', 'as JSON; with --watch one line each time')
     .option('--watch', 'again every two seconds, until Ctrl-C')
     .addHelpText(
       'after',
       '\nExamples:\n  trough status\n  trough status --watch\n  trough status --json --manager-url http://10.0.0.5:6111',
     )
-    .action(async (options: StatusOptions) => {
+    .action(async (node: string | undefined, options: UrlOptions & Omit<StatusOptions, 'node'>) => {
       using client = clientFor(context, options);
-      if (options.watch === true) await watch(context, client, options);
-      else await context.stdout.write(textOf(await ask(client), options, context.stdout.isTty));
+      const asked = { ...options, node };
+      if (options.watch === true) await watch(context, client, asked);
+      else await context.stdout.write(textOf(await ask(client, asked), asked, context.stdout.isTty));
     });
   addUrls(verb, ['manager']);
 }
@@ -53,7 +58,7 @@ async function watch(context: CliContext, client: Client, options: StatusOptions
   });
   const isStopped = (): boolean => stopped.signal.aborted;
   while (!isStopped()) {
-    const status = await ask(client, stopped.signal).catch((error: unknown) => {
+    const status = await ask(client, options, stopped.signal).catch((error: unknown) => {
       if (!isStopped()) throw error;
       return undefined;
     });
@@ -71,13 +76,14 @@ async function watch(context: CliContext, client: Client, options: StatusOptions
   }
 }
 
-function ask(client: Client, signal?: AbortSignal): Promise<StatusAnswer> {
-  const call = { face: 'manager', method: 'GET', path: '/v1/status', timeoutMs: MANAGE_TIMEOUT_MS, signal } as const;
+function ask(client: Client, { node }: StatusOptions, signal?: AbortSignal): Promise<StatusAnswer> {
+  const path = node === undefined ? '/v1/status' : `/v1/status?node=${encodeURIComponent(node)}`;
+  const call = { face: 'manager', method: 'GET', path, timeoutMs: MANAGE_TIMEOUT_MS, signal } as const;
   return client.json(call, StatusAnswer);
 }
 
 function textOf(status: StatusAnswer, { json, watch: again }: StatusOptions, isTty: boolean): string {
-  if (json !== true) return describe(status, isTty);
+  if (json !== true) return describe(status, isTty) + describeLost(status, isTty);
   return again === true ? `${JSON.stringify(status)}\n` : `${JSON.stringify(status, null, 2)}\n`;
 }
 
@@ -124,6 +130,13 @@ function attention({ nodes, placement }: StatusAnswer): string[] {
       `moves: ${String(moves)} places change their node; ${String(underReplicated)} copies (${roughByteSize(bytes)}) to fetch${left}`,
     );
   }
+  for (const { node, damaged } of nodes) {
+    if (damaged > 0) lines.push(`damaged: ${String(damaged)} copies on ${node} are missing or wrong, and are replaced`);
+  }
+  for (const { node, lostFiles } of nodes) {
+    if (lostFiles > 0)
+      lines.push(`lost+found: ${String(lostFiles)} files on ${node} that nobody asked for; trough status ${node}`);
+  }
   for (const { node, drain } of nodes) {
     if (drain?.state === 'waiting')
       lines.push(`drain of ${node} waits: segments would have fewer copies without it; add a node, or lower 'copies'`);
@@ -134,4 +147,18 @@ function attention({ nodes, placement }: StatusAnswer): string[] {
     );
   }
   return lines;
+}
+
+function describeLost({ lost }: StatusAnswer, isTty: boolean): string {
+  if (lost === undefined) return '';
+  if (lost.files.length === 0) return '\nlost+found is empty\n';
+  const day = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString().slice(0, 16));
+  const rows = lost.files.map(({ file, sizeBytes, foundMs, goesMs }) => [
+    file,
+    roughByteSize(sizeBytes),
+    day(foundMs),
+    day(goesMs),
+  ]);
+  const more = lost.more > 0 ? `and ${String(lost.more)} more\n` : '';
+  return `\n${formatTable(['in lost+found', 'bytes', 'found', 'deleted after'], rows, { isTty })}${more}`;
 }

@@ -43,20 +43,6 @@ test('a file of another length than was assigned is not taken', async () => {
   expect(content('a')).toBeUndefined();
 });
 
-test('a copy that is found damaged is not served from then on, and is fetched again', async () => {
-  const { cluster, copier, cold, inventory, leader, tick, row, content } = await copying();
-  leader.rows = [row('a', 'one', 70)];
-  await tick();
-  const gate = cold.gate.holdNext('fetch');
-  await copier.receive({ kind: 'damaged', segment: A });
-  await cluster.settle();
-  expect([inventory.copy(A), content('a'), copier.complete]).toEqual([undefined, undefined, null]);
-  gate.open();
-  await cluster.settle();
-  expect([content('a'), copier.complete]).toEqual(['one', { term: 1, epoch: 1 }]);
-  await copier.receive({ kind: 'damaged', segment: B });
-});
-
 test('a copy is deleted as shredded only when the lease in the store says so', async () => {
   const { cluster, inventory, leader, tick, assign, row, content } = await copying();
   leader.rows = [row('a', 'one', 70), row('b', 'two', 70)];

@@ -1,5 +1,7 @@
 import { Copier, type CopierDeps } from '../../../src/actors/copies/copier.ts';
 import { Inventory } from '../../../src/actors/copies/inventory.ts';
+import { TroughError } from '../../../src/errors.ts';
+import { type CopyEvent } from '../../../src/messages/copy-report.ts';
 import { type ManifestAnswer, type ManifestRow } from '../../../src/messages/control.ts';
 import { type Assign } from '../../../src/messages/node-messages.ts';
 import { dataPaths } from '../../../src/model/paths.ts';
@@ -34,6 +36,9 @@ export async function copying(options: Partial<CopierDeps> = {}) {
   };
   const named = new Set<string>();
   const placement = { reads: 0 };
+  const events: CopyEvent[] = [];
+  /** What other nodes pass on, by node and id. */
+  const peers = new Map<string, { readonly version: number; readonly content: string }>();
   const { clock, store } = cluster;
   const copier = new Copier({
     ...{ cold, disk, engine, paths, inventory, clock, log, store },
@@ -41,6 +46,21 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     node: 'n1',
     parallel: 2,
     evictAfterMs: 60_000,
+    emit: (event) => events.push(event),
+    peers: {
+      holders: () => ['n2', 'n3'],
+      pass: (from, { segment, version }) => {
+        const file = peers.get(`${from} ${segment}`);
+        if (file?.version !== version) return Promise.reject(new TroughError('SEGMENT_UNKNOWN', 'no such copy'));
+        return Promise.resolve({ sha256: sha256Of(file.content), body: piecesOf(file.content) });
+      },
+    },
+    newestElsewhere: (id) => {
+      const file = peers.get(`n2 ${id}`);
+      if (file === undefined) return Promise.resolve(undefined);
+      const { version, content: text } = file;
+      return Promise.resolve({ id, version, sizeBytes: text.length, sha256: sha256Of(text) });
+    },
     manifest: () => {
       leader.asked += 1;
       return leader.answer();
@@ -75,13 +95,20 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     database,
     inventory,
     lines,
+    log,
     leader,
     named,
     placement,
     copier,
+    events,
+    peers,
     tick,
     assign,
     row,
     content,
   };
+}
+
+async function* piecesOf(content: string): AsyncIterable<Uint8Array> {
+  yield await Promise.resolve(Buffer.from(content));
 }

@@ -22,7 +22,7 @@ async function run(args: readonly string[], answer: object, given: CliSetting = 
 const node = {
   ...{ node: 'n1', zone: 'z', roles: ['reader'], state: 'alive' as const },
   ...{ quotaBytes: 1e9, storedBytes: 2e6, copies: 7, pending: 0, pendingBytes: 0, leftMs: null },
-  ...{ leases: 1, load: 0.5, beatAgeMs: 900, drain: null },
+  ...{ leases: 1, load: 0.5, beatAgeMs: 900, drain: null, damaged: 0, lostFiles: 0 },
 };
 const calm: StatusAnswer = {
   leader: { node: 'n1', term: 3 },
@@ -68,6 +68,24 @@ test('what moves, what is missing, what waits and what is too full has a line of
   ]);
   expect(out).toMatch(/n2 +z +alive, drain waits/);
   expect(out).toMatch(/n3 +z +alive, draining/);
+});
+
+test('damaged copies and lost files have a line each, and one node shows what is in its lost+found', async () => {
+  const files = [
+    { file: 'copies/86400000.a.sqlite', sizeBytes: 2_000, foundMs: 86_400_000, goesMs: 172_800_000 },
+    { file: 'b.hot-3-1.sqlite', sizeBytes: 1_000, foundMs: null, goesMs: null },
+  ];
+  const answer = { ...calm, nodes: [{ ...node, damaged: 2, lostFiles: 3 }], lost: { files, more: 1 } };
+  const { out, seen } = await run(['status', 'n1'], answer);
+  expect(seen).toMatchObject([{ url: '/v1/status?node=n1' }]);
+  expect(out.split('\n').slice(2, 4)).toEqual([
+    'damaged: 2 copies on n1 are missing or wrong, and are replaced',
+    'lost+found: 3 files on n1 that nobody asked for; trough status n1',
+  ]);
+  expect(out).toMatch(/copies\/86400000\.a\.sqlite +2\.00 kB +1970-01-02T00:00 +1970-01-03T00:00\n/);
+  expect(out).toMatch(/b\.hot-3-1\.sqlite +1\.00 kB +- +-\nand 1 more\n$/);
+  const empty = await run(['status', 'n1'], { ...calm, lost: { files: [], more: 0 } });
+  expect(empty.out).toMatch(/\nlost\+found is empty\n$/);
 });
 
 test('the status is watched until a signal, or until nobody reads any more', async () => {

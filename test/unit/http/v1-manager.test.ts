@@ -23,6 +23,8 @@ const node = {
   load: 0.5,
   beatAgeMs: 3,
   drain: null,
+  damaged: 0,
+  lostFiles: 0,
 };
 const status = {
   leader: { node: 'n1', term: 3 },
