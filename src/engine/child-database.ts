@@ -70,7 +70,7 @@ function guard(run: (...values: readonly SqlValue[]) => SqlValue): (...values: S
   };
 }
 
-/** Arguments for better-sqlite3's `bind`: first those without a name, then one object of those with one. */
+/** Arguments for better-sqlite3's `bind`: first those without a name, then one object of those with one. It binds a number as REAL, a bigint as INTEGER. */
 export function bindings(statement: SqlStatement, params: SqlParams | undefined): unknown[] {
   const { parameters } = statement;
   if (params === undefined || isList(params)) {
@@ -95,7 +95,7 @@ function bind(
   const named = Object.create(null) as Record<string, unknown>;
   let hasNames = false;
   for (const [index, name] of parameters.entries()) {
-    const value = integral(valueOf(index, name));
+    const value = valueOf(index, name);
     if (name === null) {
       unnamed.push(value);
       continue;
@@ -106,11 +106,6 @@ function bind(
     named[name] = value;
   }
   return hasNames ? [...unnamed, named] : unnamed;
-}
-
-/** better-sqlite3 binds every number as REAL; a whole one is meant as INTEGER. */
-function integral(value: SqlValue): SqlValue {
-  return typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value;
 }
 
 function wrongCount(uses: number, supplied: number): TroughError {

@@ -2,6 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type SqlStatement, splitScript } from '../model/sql-script.ts';
+import { type SqlParams, type SqlValue } from '../model/sql-types.ts';
 import { bindings, sqlError, type Sqlite, type SqliteStatement } from './child-database.ts';
 import { closeWriter, openForWriting } from './child-writer.ts';
 import { type WireLocalStatement, type WireStatement } from './messages.ts';
@@ -92,7 +93,7 @@ type Cell = Parameters<typeof packValue>[0];
 
 function all(local: OpenLocal, { sql, params }: WireStatement): Cell[][] {
   const { parsed, statement } = prepare(local, sql);
-  const bound = bindings(parsed, params === undefined ? undefined : unpackParams(params));
+  const bound = bindings(parsed, params && integral(unpackParams(params)));
   if (statement.reader) return statement.all(...bound);
   statement.run(...bound);
   return [];
@@ -100,7 +101,7 @@ function all(local: OpenLocal, { sql, params }: WireStatement): Cell[][] {
 
 function runEach(local: OpenLocal, sql: string, rows: readonly (readonly WireValue[])[]): void {
   const { parsed, statement } = prepare(local, sql);
-  for (const row of rows) statement.run(...bindings(parsed, row.map(unpackValue)));
+  for (const row of rows) statement.run(...bindings(parsed, integral(row.map(unpackValue))));
 }
 
 function prepare({ db, prepared }: OpenLocal, sql: string): Prepared {
@@ -114,6 +115,13 @@ function prepare({ db, prepared }: OpenLocal, sql: string): Prepared {
   if (prepared.size > 500) prepared.clear();
   prepared.set(sql, made);
   return made;
+}
+
+/** Our own code has whole numbers where it means integers. */
+function integral(params: SqlParams): SqlParams {
+  const whole = (value: SqlValue): SqlValue => (Number.isSafeInteger(value) ? BigInt(value as number) : value);
+  if (Array.isArray(params)) return params.map(whole);
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, whole(value)]));
 }
 
 /** Integers that a number holds exactly are numbers. */

@@ -1,6 +1,6 @@
 import { type z } from 'zod';
 import { TroughError } from '../errors.ts';
-import { parseExactJson } from '../model/exact-json.ts';
+import { parseSqlJson } from '../messages/sql-json.ts';
 import { type Exchange } from './exchange.ts';
 import { allParameters } from './query-string.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -9,7 +9,7 @@ import { decodeUtf8 } from './utf8.ts';
 export async function jsonBody<T>(exchange: Exchange, schema: z.ZodType<T>, whenEmpty?: object): Promise<T> {
   const text = decodeUtf8(await exchange.body());
   if (whenEmpty !== undefined && text.trim() === '') return check(schema, whenEmpty, 'the body is');
-  return check(schema, parseExactJson(text), 'the body is');
+  return check(schema, parseSqlJson(text), 'the body is');
 }
 
 /** The URL parameters, checked. REQUEST_INVALID. */

@@ -5,6 +5,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { checkShape, decodeText } from './decode.ts';
 import { Params } from './http-api.ts';
 import { type ReadAnswer, type ReadRequest } from './reading.ts';
+import { parseSqlJson } from './sql-json.ts';
 import { fromSqlParams, toSqlParams } from './sql-params.ts';
 
 /** A read as it goes over the bus. Clients send SQL as text, or an object; nodes hand reads on with everything that was settled. */
@@ -30,13 +31,13 @@ export function decodeQuery(segment: SegmentId, body: Uint8Array): ReadRequest {
   const text = decodeText(body);
   const common = { segment, bigints: 'digits', hops: 0 } as const;
   if (!text.trimStart().startsWith('{')) return { ...common, sql: text, format: 'legacy', consistency: 'strong' };
-  const { params, ...rest } = checkShape(QueryMessage, parseExactJson(text), 'a query');
+  const { params, ...rest } = checkShape(QueryMessage, parseSqlJson(text), 'a query');
   return { ...common, ...rest, format: 'rows', params: toSqlParams(params) };
 }
 
 /** A read that another node handed on. */
 export function decodeHandedOn(segment: SegmentId, body: Uint8Array): ReadRequest {
-  const { params, ...rest } = checkShape(HandedOn, parseExactJson(decodeText(body)), 'a query');
+  const { params, ...rest } = checkShape(HandedOn, parseSqlJson(decodeText(body)), 'a query');
   return { segment, ...rest, params: toSqlParams(params) };
 }
 

@@ -4,6 +4,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { type WriteRequest } from '../model/sql-types.ts';
 import { checkShape, decodeText } from './decode.ts';
 import { WriteBody } from './http-api.ts';
+import { parseSqlJson } from './sql-json.ts';
 import { fromSqlParams, toSqlParams } from './sql-params.ts';
 import { type WriteAnswer, type WriteCall } from './writing.ts';
 
@@ -17,7 +18,7 @@ const WriteReplyMessage = z.object({
 export function decodeWrite(segment: SegmentId, body: Uint8Array, handedOn: boolean): WriteCall {
   const text = decodeText(body);
   if (!text.trimStart().startsWith('{')) return { segment, request: { kind: 'script', sql: text }, onlyHere: handedOn };
-  const write = checkShape(WriteBody, parseExactJson(text), 'a write');
+  const write = checkShape(WriteBody, parseSqlJson(text), 'a write');
   return { segment, request: toWriteRequest(write), deadlineMs: write.deadlineMs, onlyHere: handedOn };
 }
 

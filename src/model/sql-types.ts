@@ -1,4 +1,4 @@
-/** A value for a bound parameter. bigint for integers beyond 2^53. */
+/** A value of SQLite: a number is a REAL, also a whole one, and a bigint an INTEGER. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 /** Positional, or by name without its prefix. */
 export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;

@@ -115,6 +115,16 @@ describe('options', () => {
     expect(text).toContain('[[-9223372036854775808,"integer"]]');
   });
 
+  it.each([
+    ['[5, 5.0, 5e0, -5, 0.5, 5E-1]', 'integer real real integer real real'],
+    ['[9007199254740993, 9007199254740993.0, 1e3, -0, -0.0, true]', 'integer real real integer real integer'],
+  ])('a number with a point or an exponent is REAL, another an INTEGER: %s', async (params, types) => {
+    const { text } = await asked(
+      `{"sql":"select ${Array(6).fill('typeof(?)').join(" || ' ' || ")}","params":${params}}`,
+    );
+    expect(text).toContain(`[["${types}"]]`);
+  });
+
   it('integers beyond 2^53 are texts for those who ask for that', async () => {
     const { text } = await asked({ sql: 'select i from v where id < 3' }, {}, '?bigints=string');
     expect(text).toContain('[["9223372036854775807"],\n["-9007199254740993"]]');

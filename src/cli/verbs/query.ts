@@ -5,7 +5,7 @@ import { QueryAnswer } from '../../messages/http-api.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { type Client, type Call } from '../client.ts';
 import { type CliContext } from '../context.ts';
-import { parseExactJson } from '../../model/exact-json.ts';
+import { parseMarkedJson, WholeReal } from '../../model/exact-json.ts';
 import { formatTable } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 import { lastLine, splitLines } from './ndjson-lines.ts';
@@ -135,13 +135,16 @@ async function printLines(context: CliContext, client: Client, call: Call): Prom
 function readParams(texts: readonly string[]): unknown {
   const values = texts.map((text) => {
     try {
-      return parseExactJson(text);
+      return parseMarkedJson(text);
     } catch {
       throw new UsageError(`--param: ${text} is not JSON; a text needs quotes of its own: --param '"${text}"'`);
     }
   });
   const [first] = values;
-  const isNamed =
-    values.length === 1 && typeof first === 'object' && first !== null && !Array.isArray(first) && !('base64' in first);
-  return isNamed || (values.length === 1 && Array.isArray(first)) ? first : values;
+  return values.length === 1 && (Array.isArray(first) || isNamed(first)) ? first : values;
+}
+
+function isNamed(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return !('base64' in value) && !(value instanceof WholeReal);
 }

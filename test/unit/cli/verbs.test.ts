@@ -53,6 +53,8 @@ test('a query is printed as a table, no digit of a 64-bit integer lost', async (
 test('parameters are JSON, in order or by name, and keep all their digits', async () => {
   const positional = await ask(['query', 's', 'x', '--param', '9223372036854775807', '"a"', 'null'], json(ANSWER));
   expect(positional.seen[0]?.body).toContain('"params":[9223372036854775807,"a",null]');
+  const real = await ask(['query', 's', 'x', '--param', '5.0'], json(ANSWER));
+  expect(real.seen[0]?.body).toContain('"params":[5.0]');
   const named = await ask(['query', 's', 'x', '--param', '{"n":1}'], json(ANSWER));
   expect(named.seen[0]?.body).toContain('"params":{"n":1}');
   const wrong = await ask(['query', 's', 'x', '--param', 'a'], json(ANSWER));

@@ -70,9 +70,14 @@ test.each([
 
 describe('parameters', () => {
   test.each([
-    ['select ?1 as a, ? as b, typeof(?) as c', [1, 'x', 2.5], '{"a":1,"b":"x","c":"real"}'],
+    ['select ?1 as a, ? as b, typeof(?) as c', [1n, 'x', 2.5], '{"a":1,"b":"x","c":"real"}'],
     ['select :a as a, @b as b', [1n, null], '{"a":1,"b":null}'],
-    ['select :a as a, $b as b, :a as c', { a: 5, b: 'y', unused: 1 }, '{"a":5,"b":"y","c":5}'],
+    ['select :a as a, $b as b, :a as c', { a: 5n, b: 'y', unused: 1 }, '{"a":5,"b":"y","c":5}'],
+    [
+      'select typeof(?) as a, typeof(?) as b, typeof(?) as c',
+      [5, 5n, 2 ** 53],
+      '{"a":"real","b":"integer","c":"real"}',
+    ],
     ['select hex(?) as h', [Uint8Array.of(0, 255)], '{"h":"00FF"}'],
   ])('%s', async (sql, params, body) => {
     expect(await at.text({ sql, params })).toBe(body);

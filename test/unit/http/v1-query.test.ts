@@ -51,7 +51,7 @@ describe('POST /v1/segments/ID/query', () => {
     expect(asked).toEqual({
       segment: 's 1',
       sql: 'select ?',
-      params: [9223372036854775807n, -9007199254740993n, 1.5, 1e300, 't', null, 1, Buffer.from([0, 255])],
+      params: [9223372036854775807n, -9007199254740993n, 1.5, 1e300, 't', null, 1n, Buffer.from([0, 255])],
       format: 'csv',
       bigints: 'string',
       deadlineMs: 500,
@@ -60,7 +60,7 @@ describe('POST /v1/segments/ID/query', () => {
       hops: 0,
     });
     await ask(server, PATH, { body: '{"sql":"select :a","params":{"a":false}}' });
-    expect(asked?.params).toEqual({ a: 0 });
+    expect(asked?.params).toEqual({ a: 0n });
   });
 
   it.each([

@@ -33,7 +33,7 @@ test('a query as an object may say how it is to be answered', () => {
     '{"sql":"select ?","params":[1,true,null,{"base64":"AAE="},9007199254740993],"maxRows":5,"consistency":"any","deadlineMs":50}';
   expect(decodeQuery(segment, bytes(body))).toMatchObject({
     ...{ sql: 'select ?', format: 'rows', maxRows: 5, consistency: 'any', deadlineMs: 50 },
-    params: [1, 1, null, Buffer.from([0, 1]), BIG],
+    params: [1n, 1n, null, Buffer.from([0, 1]), BIG],
   });
 });
 
@@ -56,6 +56,7 @@ test('what is not UTF-8 is refused', () => {
 test.each<Partial<ReadRequest>>([
   {},
   { params: [BIG, 'é', null, Buffer.from([0, 255]), 1.5] },
+  { params: [5, -5, 5n, 0, -0, 1e21, 1e300, 2 ** 53, -(2n ** 63n)] },
   { params: { ':a': 1, $b: BIG } },
   { format: 'csv', bigints: 'string', consistency: 'any', maxRows: 3, deadlineMs: 12, hops: 2 },
 ])('a read that is handed on arrives as it was sent: %o', (changes) => {
@@ -99,7 +100,9 @@ test('an answer that lacks a header is broken', () => {
   const broken = expect.objectContaining({ code: 'BUS_ANSWER_BROKEN' }) as unknown;
   const whole = { 'Trough-Node': 'n', 'Trough-Version': '1', 'Trough-Columns': '[]' };
   for (const name of Object.keys(whole)) {
-    expect(() => decodeAnswer({ headers: { ...whole, [name]: undefined }, body, trailers: () => ({}) })).toThrow(broken);
+    expect(() => decodeAnswer({ headers: { ...whole, [name]: undefined }, body, trailers: () => ({}) })).toThrow(
+      broken,
+    );
   }
   expect(() => decodeAnswer({ headers: whole, body, trailers: () => ({}) }).summary()).toThrow(broken);
 });
