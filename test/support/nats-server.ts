@@ -29,20 +29,26 @@ export function natsServerBinary(): Promise<string> {
   return (binary ??= findNatsServer({ env: process.env, say: () => undefined }).then(({ path }) => path));
 }
 
+export interface TestNatsServerOptions {
+  readonly maxPayloadBytes?: number;
+  /** Changes the text of the configuration. */
+  readonly change?: (config: string) => string;
+}
+
 /** `await using server = await natsServer();` */
-export async function natsServer(options: { readonly maxPayloadBytes?: number } = {}): Promise<TestNatsServer> {
+export async function natsServer(options: TestNatsServerOptions = {}): Promise<TestNatsServer> {
   const program = await natsServerBinary();
   const temp = await tempDir();
   const directory = join(temp.path, 'nats');
   await mkdir(directory);
   const configFile = join(directory, 'nats-server.conf');
-  const { maxPayloadBytes = 1024 * 1024 } = options;
+  const { maxPayloadBytes = 1024 * 1024, change = (config: string) => config } = options;
 
   let child: NatsServerChild | undefined;
   let port = 0;
   const start = async (): Promise<void> => {
     await clearPortsFiles(directory);
-    await writeFile(configFile, renderNatsServerConfig({ host: HOST, port, directory, maxPayloadBytes }));
+    await writeFile(configFile, change(renderNatsServerConfig({ host: HOST, port, directory, maxPayloadBytes })));
     child = new NatsServerChild(program, configFile, directory, systemClock);
     port = await child.ready(HOST, () => false);
   };

@@ -16,9 +16,10 @@ import { KeyLanes } from '../key-lanes.ts';
 import { chooseStream, streamNames } from '../stream-choice.ts';
 import { Appender } from './appender.ts';
 import { type Failure, JournalApi, type Letter, type StreamInfo } from './journal-api.ts';
-import { ensureStream } from './journal-stream.ts';
+import { openStreams } from './open-streams.ts';
 import { replay } from './replay.ts';
 import { Requests } from './requests.ts';
+import { checkServers } from './server-check.ts';
 import { Shipper } from './shipper.ts';
 import { StreamGauge } from './stream-gauge.ts';
 import { pause, whenConnected } from './waiting.ts';
@@ -34,12 +35,12 @@ export interface JetStreamJournalOptions {
   readonly prefix: string;
   /** How many streams new keys are spread over. Default 4. */
   readonly streams?: number;
-  /** Of all streams together. Default 16 GiB. */
-  readonly limitBytes?: number;
+  /** Of all streams together. Default: 4 GiB for each, less where the server has no room for that; streams that are there keep what they have. */
+  readonly limitBytes?: number | undefined;
   /** Share of a stream that ordinary records may fill. Default 0.8. */
   readonly ordinaryShare?: number;
   /** Copies that NATS keeps. Default: three in a cluster, else one. */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
   /** Bytes of records that may wait in this process; more are refused. Default 64 MiB. */
   readonly waitingBytes?: number;
   /** How long JetStream may take to be ready at the start. Default 30,000 ms. */
@@ -82,7 +83,7 @@ export class JetStreamJournal implements Journal {
 
   /**
    * Makes the streams that are not there, gives the others the limits that are asked for. Errors: JOURNAL_UNREACHABLE, NATS_SERVER_TOO_OLD,
-   * CONFIG_INVALID (no room for the limit, or a stream of that name is no journal).
+   * CONFIG_INVALID (no room for the limit, a stream of that name is no journal, or a server acknowledges before it syncs).
    */
   static async open(options: JetStreamJournalOptions): Promise<JetStreamJournal> {
     const journal = new JetStreamJournal(options, new Requests(options.connection));
@@ -227,17 +228,19 @@ export class JetStreamJournal implements Journal {
 
   async #openStreams(signal: AbortSignal | undefined): Promise<void> {
     const ended = this.#until(signal);
+    await checkServers(this.#requests, this.#options.log);
     const present = await this.#persist('the journal cannot be opened', ended, async () => {
       const names = await this.#api.streams();
       return 'kind' in names ? names : { names };
     });
-    const wanted = new Set([...streamNames(this.#count), ...present.names]);
-    for (const stream of wanted) {
-      const { limitBytes = 16 * 1024 ** 3, replicas, log, clock, readyMs = 30_000 } = this.#options;
-      const deps = { api: this.#api, log, clock, readyMs, signal: ended };
-      const wishes = { replicas, limitBytes: Math.floor(limitBytes / this.#count) };
-      this.#adopt(stream, await ensureStream(deps, stream, wishes));
-    }
+    const { limitBytes, replicas, log, clock, readyMs = 30_000 } = this.#options;
+    const deps = { api: this.#api, log, clock, readyMs, signal: ended };
+    const opened = await openStreams(deps, {
+      streams: [...new Set([...streamNames(this.#count), ...present.names])],
+      limitBytes: limitBytes === undefined ? undefined : Math.floor(limitBytes / this.#count),
+      replicas,
+    });
+    for (const [stream, info] of opened) this.#adopt(stream, info);
   }
 
   #adopt(stream: string, info: StreamInfo): OpenStream {

@@ -40,6 +40,8 @@ export interface Failure {
 }
 
 export interface StreamInfo {
+  /** In the answer to the creation: it was not there before. */
+  readonly did_create?: boolean;
   readonly created: string;
   readonly config: Readonly<Record<string, unknown>> & { readonly max_bytes?: number; readonly num_replicas?: number };
   readonly state: {

@@ -8,8 +8,10 @@ import { pause, whenConnected } from './waiting.ts';
 export interface StreamWishes {
   /** Undefined: three in a cluster, else one; a stream that is there keeps what it has. */
   readonly replicas: number | undefined;
-  /** Of one stream. */
+  /** Of a new stream. */
   readonly limitBytes: number;
+  /** A stream that is there gets that limit as well. */
+  readonly adapt: boolean;
 }
 
 export interface EnsureDeps {
@@ -32,8 +34,15 @@ const DEMANDED = {
   allow_direct: true,
 } as const;
 
-/** Makes sure of one stream; several processes may do so at once. Errors: JOURNAL_UNREACHABLE, NATS_SERVER_TOO_OLD, CONFIG_INVALID. */
-export async function ensureStream(deps: EnsureDeps, stream: string, wishes: StreamWishes): Promise<StreamInfo> {
+/**
+ * Makes sure of one stream; several processes may do so at once. Undefined: the server has no room for a new one of that limit.
+ * Errors: JOURNAL_UNREACHABLE, NATS_SERVER_TOO_OLD, CONFIG_INVALID.
+ */
+export async function ensureStream(
+  deps: EnsureDeps,
+  stream: string,
+  wishes: StreamWishes,
+): Promise<StreamInfo | undefined> {
   const { api, log, clock, signal } = deps;
   const until = clock.monotonic() + deps.readyMs;
   for (let restMs = 50; ; restMs = Math.min(restMs * 2, 1_000)) {
@@ -42,6 +51,7 @@ export async function ensureStream(deps: EnsureDeps, stream: string, wishes: Str
       demand(info, api.nameOf(stream));
       return info;
     }
+    if (info.kind === 'no room') return undefined;
     const { reason } = info;
     if (signal.aborted || clock.monotonic() > until)
       throw unreachable(`stream ${api.nameOf(stream)} of the journal is not ready`, reason, signal.reason);
@@ -51,10 +61,18 @@ export async function ensureStream(deps: EnsureDeps, stream: string, wishes: Str
   }
 }
 
-async function addOrAdapt(deps: EnsureDeps, stream: string, wishes: StreamWishes): Promise<StreamInfo | Failure> {
+interface NoRoom {
+  readonly kind: 'no room';
+}
+
+async function addOrAdapt(
+  deps: EnsureDeps,
+  stream: string,
+  wishes: StreamWishes,
+): Promise<StreamInfo | Failure | NoRoom> {
   const { api } = deps;
   const present = await infoOf(api, stream);
-  if (present === undefined) return add(api, stream, wishes);
+  if (present === undefined) return add(deps, stream, wishes);
   return 'kind' in present ? present : adapt(deps, stream, wishes, present);
 }
 
@@ -69,10 +87,10 @@ async function infoOf(api: JournalApi, stream: string): Promise<StreamInfo | Fai
 }
 
 async function add(
-  api: JournalApi,
+  { api }: EnsureDeps,
   stream: string,
   { replicas, limitBytes }: StreamWishes,
-): Promise<StreamInfo | Failure> {
+): Promise<StreamInfo | Failure | NoRoom> {
   const inCluster = api.requests.connection.info?.cluster !== undefined;
   const name = api.nameOf(stream);
   const made = await api.call(`STREAM.CREATE.${name}`, {
@@ -90,25 +108,27 @@ async function add(
     deny_purge: false,
   });
   if (made.kind === 'done') return made.value as StreamInfo;
-  if (NO_SPACE.includes(made.error?.err_code ?? 0)) {
-    const message = `the NATS server has no room for a journal stream of ${String(limitBytes)} bytes: ${made.reason}`;
-    throw new TroughError('CONFIG_INVALID', message, { limitBytes });
-  }
-  return { kind: 'failed', reason: made.reason };
+  return isNoSpace(made) ? { kind: 'no room' } : { kind: 'failed', reason: made.reason };
 }
 
 const NO_SPACE = [10047, 10023, 10122];
+const NO_PEERS = 10005;
+
+function isNoSpace({ reason, error }: { reason: string; error?: { err_code?: number } }): boolean {
+  const number = error?.err_code ?? 0;
+  return NO_SPACE.includes(number) || (number === NO_PEERS && reason.includes('insufficient storage'));
+}
 
 /** The limit and the replicas follow the settings; a limit is never lowered below what would leave no room. */
 async function adapt(
   { api, log }: EnsureDeps,
   stream: string,
-  { replicas, limitBytes }: StreamWishes,
+  { replicas, limitBytes, adapt: isAsked }: StreamWishes,
   present: StreamInfo,
 ): Promise<StreamInfo | Failure> {
-  const { config, state } = present;
+  const { config } = present;
   const wanted = {
-    max_bytes: state.bytes * 2 > limitBytes && limitBytes < (config.max_bytes ?? 0) ? config.max_bytes : limitBytes,
+    max_bytes: !isAsked || leavesNoRoom(limitBytes, present) ? config.max_bytes : limitBytes,
     num_replicas: replicas ?? config.num_replicas,
   };
   if (wanted.max_bytes === config.max_bytes && wanted.num_replicas === config.num_replicas) return present;
@@ -119,6 +139,10 @@ async function adapt(
   }
   log.warn({ stream: api.nameOf(stream), ...wanted, reason: changed.reason }, 'journal stream keeps its limits');
   return present;
+}
+
+function leavesNoRoom(limitBytes: number, { config, state }: StreamInfo): boolean {
+  return limitBytes < (config.max_bytes ?? 0) && state.bytes * 2 > limitBytes;
 }
 
 function demand({ config }: StreamInfo, name: string): void {

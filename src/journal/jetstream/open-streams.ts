@@ -1,0 +1,44 @@
+import { TroughError } from '../../errors.ts';
+import { type StreamInfo } from './journal-api.ts';
+import { type EnsureDeps, ensureStream } from './journal-stream.ts';
+
+export interface StreamPlan {
+  /** All that shall be open. */
+  readonly streams: readonly string[];
+  /** Undefined: the usual one or, where there is less room, an equal part of that; streams that are there keep what they have. */
+  readonly limitBytes: number | undefined;
+  readonly replicas: number | undefined;
+}
+
+/** Of one stream. */
+const USUAL_LIMIT_BYTES = 4 * 1024 ** 3;
+const LEAST_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** Errors: those of `ensureStream`, and CONFIG_INVALID when the server has no room. */
+export async function openStreams(deps: EnsureDeps, plan: StreamPlan): Promise<ReadonlyMap<string, StreamInfo>> {
+  const { replicas } = plan;
+  const opened = new Map<string, StreamInfo>();
+  const made: string[] = [];
+  let limitBytes = plan.limitBytes ?? USUAL_LIMIT_BYTES;
+  const ensure = async (stream: string, adapt: boolean): Promise<boolean> => {
+    const info = await ensureStream(deps, stream, { replicas, limitBytes, adapt });
+    if (info === undefined) return false;
+    opened.set(stream, info);
+    if (info.did_create === true) made.push(stream);
+    return true;
+  };
+  for (const stream of plan.streams) {
+    while (!(await ensure(stream, plan.limitBytes !== undefined))) {
+      if (plan.limitBytes !== undefined || limitBytes < LEAST_LIMIT_BYTES) throw noRoom(limitBytes);
+      limitBytes = Math.floor(limitBytes / 2);
+      deps.log.warn({ limitBytes }, 'the NATS server has too little room for journal streams of the usual size');
+      for (const earlier of made) await ensure(earlier, true);
+    }
+  }
+  return opened;
+}
+
+function noRoom(limitBytes: number): TroughError {
+  const message = `the NATS server has no room for a journal stream of ${String(limitBytes)} bytes`;
+  return new TroughError('CONFIG_INVALID', message, { limitBytes });
+}
