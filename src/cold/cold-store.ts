@@ -65,8 +65,19 @@ export interface ColdStore {
   /**
    * Makes the local file `from` the segment's content: temporary name outside the listed tree, verified, renamed over.
    * `sha256` is what the caller computed of `from`; COLD_COPY_TORN when what arrived differs.
+   *
+   * `beforeReplacing` runs when the temporary file is whole, before it is renamed; when it fails nothing is renamed. There is no other upload after it:
+   * whoever takes the temporary file away then (`discardUploads`) has ended the publish.
    */
-  publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile>;
+  publish(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
+  ): Promise<ColdFile>;
+  /** Takes away what anybody's publish of the segment has uploaded and not yet put in place. */
+  discardUploads(id: SegmentId, signal?: AbortSignal): Promise<void>;
   /** False when it was not there. */
   remove(id: SegmentId, signal?: AbortSignal): Promise<boolean>;
   /** SHA-256 of the stored content, in hex. */

@@ -93,14 +93,26 @@ export class LocalDirectory implements ColdStore, ColdCare {
     });
   }
 
-  async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
+  async publish(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
+  ): Promise<ColdFile> {
     const target = join(this.#root, coldPath(id));
     return this.#doing(`publishing ${id}`, target, () =>
       this.#withUpload(id, from, sha256, signal, async (temporary, stored) => {
+        await beforeReplacing?.();
         await this.#renameOver(temporary, target);
         return await this.#confirm(id, target, stored);
       }),
     );
+  }
+
+  async discardUploads(id: SegmentId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await this.#doing(`discarding uploads of ${id}`, this.#temporary.directory, () => this.#temporary.discard(id));
   }
 
   /** Also what lies elsewhere under the same id, as far as it was listed: else the segment would come back from there. Empty directories stay, since a publish may be about to use one. */

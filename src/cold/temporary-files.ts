@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type Leftover } from './cold-care.ts';
 import { isAbsence } from './cold-failure.ts';
+import { syncDirectory } from './file-copy.ts';
+import { isUploadOf } from './upload-names.ts';
 import { type SegmentId } from '../model/segment-id.ts';
 
 const DIRECTORY = '.trough-tmp';
@@ -45,6 +47,15 @@ export class TemporaryFiles {
   /** A name that nobody else has, beginning with the segment's id. */
   nameFor(id: SegmentId): string {
     return join(this.directory, `${id}.${randomUUID()}.part`);
+  }
+
+  /** Everybody's of this segment. */
+  async discard(id: SegmentId): Promise<void> {
+    await this.prepare();
+    const names = (await readdir(this.directory)).filter((name) => isUploadOf(id, name));
+    if (names.length === 0) return;
+    for (const name of names) await rm(join(this.directory, name), { force: true });
+    await syncDirectory(this.directory);
   }
 
   /** Writes, reads back and removes a file. */

@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type ColdStore } from '../../src/cold/cold-store.ts';
+import { TroughError } from '../../src/errors.ts';
 import { coldCare } from './cold-care.ts';
 import { code, type ColdSuite, listed, seg, sha } from './cold-harness.ts';
 import { coldListing } from './cold-listing.ts';
@@ -199,5 +200,31 @@ function replaceAndRemove({ open }: ColdSuite): void {
     expect(await cold.store.remove(seg('crawl-1'))).toBe(false);
     expect(await cold.store.stat(seg('crawl-1'))).toBeUndefined();
     expect((await listed(cold.store)).files).toEqual([]);
+  });
+
+  test('a publish whose caller takes it back when the upload is whole replaces nothing', async () => {
+    await using cold = await open();
+    await using dir = await tempDir();
+    await cold.place('craw/crawl-1.sqlite', 'old');
+    await writeFile(join(dir.path, 'from'), 'new');
+    const fail = (): Promise<void> => Promise.reject(new TroughError('JOURNAL_FENCED', 'overtaken'));
+    const publishing = cold.store.publish(seg('crawl-1'), join(dir.path, 'from'), sha('new'), undefined, fail);
+    await expect(publishing).rejects.toEqual(code('JOURNAL_FENCED'));
+    expect(await cold.store.checksum(seg('crawl-1'))).toBe(sha('old'));
+    expect(await cold.everything()).toEqual(['craw/crawl-1.sqlite']);
+  });
+
+  test('a publish whose upload another has discarded replaces nothing, and another segment is left alone', async () => {
+    await using cold = await open();
+    await using dir = await tempDir();
+    await cold.place('craw/crawl-1.sqlite', 'old');
+    await writeFile(join(dir.path, 'from'), 'new');
+    const discard = (id: string) => () => cold.other().discardUploads(seg(id));
+    const publish = (id: string, before: () => Promise<void>) =>
+      cold.store.publish(seg(id), join(dir.path, 'from'), sha('new'), undefined, before);
+    await expect(publish('crawl-1', discard('crawl-1'))).rejects.toMatchObject({ name: 'TroughError' });
+    expect(await cold.store.checksum(seg('crawl-1'))).toBe(sha('old'));
+    await publish('crawl-1.b', discard('crawl-1'));
+    expect(await cold.store.checksum(seg('crawl-1.b'))).toBe(sha('new'));
   });
 }

@@ -35,6 +35,8 @@ export function sha256Of(content: string): string {
 /** Cold storage itself: one place, with a clock of its own, for all machines. */
 export class SimCold {
   readonly files = new Map<string, StoredCold>();
+  /** What is uploaded and not yet put in place, and of which segment. */
+  readonly uploads = new Map<object, string>();
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly counts = { failed: 0, torn: 0, fetches: 0 };
@@ -146,15 +148,30 @@ class SimColdStore implements ColdStore {
     return { sizeBytes: content.length, sha256, modifiedMs };
   }
 
-  async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
+  async publish(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
+  ): Promise<ColdFile> {
     const content = this.#disk.files.get(from)?.content;
     if (content === undefined || sha256Of(content) !== sha256) {
       throw new TroughError('COLD_COPY_TORN', `${from} does not hold what it should`);
     }
     // The upload under a temporary name, then the renaming.
-    await this.#call('publish', signal, () => undefined);
+    const upload = {};
+    await this.#call('publish', signal, () => this.#cold.uploads.set(upload, id));
+    await beforeReplacing?.();
     return this.#call('publish', signal, () => {
+      if (!this.#cold.uploads.delete(upload)) throw new TroughError('COLD_FAILED', `the upload of '${id}' is gone`);
       return asFile(id, this.#cold.put(id, content));
+    });
+  }
+
+  discardUploads(id: SegmentId, signal?: AbortSignal): Promise<void> {
+    return this.#call('discard uploads', signal, () => {
+      for (const [upload, of] of this.#cold.uploads) if (of === id) this.#cold.uploads.delete(upload);
     });
   }
 

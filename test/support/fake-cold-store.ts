@@ -23,6 +23,7 @@ export class FakeColdStore implements ColdStore {
   readonly #disk: FakeDisk;
   readonly #now: () => number;
   readonly #files = new Map<string, Stored>();
+  readonly #uploads = new Map<object, string>();
   #listed = new Map<string, Stored>();
   #cursor = 0;
 
@@ -92,13 +93,29 @@ export class FakeColdStore implements ColdStore {
     return { sizeBytes: content.length, sha256, modifiedMs };
   }
 
-  async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
+  async publish(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
+  ): Promise<ColdFile> {
     await this.gate.pass('publish', signal);
     const content = this.#disk.files.get(from);
     if (content === undefined || sha256Of(content) !== sha256) {
       throw new TroughError('COLD_COPY_TORN', `${from} does not hold what it should`);
     }
+    const upload = {};
+    this.#uploads.set(upload, id);
+    await beforeReplacing?.();
+    await this.gate.pass('rename', signal);
+    if (!this.#uploads.delete(upload)) throw new TroughError('COLD_FAILED', `the upload of ${id} is gone`);
     return asFile(id, this.put(id, content));
+  }
+
+  async discardUploads(id: SegmentId, signal?: AbortSignal): Promise<void> {
+    await this.gate.pass('discard', signal);
+    for (const [upload, of] of this.#uploads) if (of === id) this.#uploads.delete(upload);
   }
 
   async remove(id: SegmentId, signal?: AbortSignal): Promise<boolean> {

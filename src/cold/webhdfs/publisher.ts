@@ -41,8 +41,12 @@ export class Publisher {
     sha256: string,
     target: string,
     signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
   ): Promise<HdfsStatus> {
-    return this.#withUpload(id, from, sha256, signal, (uploaded) => this.#place(uploaded, target, true, signal));
+    return this.#withUpload(id, from, sha256, signal, async (uploaded) => {
+      await beforeReplacing?.();
+      return this.#place(uploaded, target, true, signal);
+    });
   }
 
   /** As `publish`, with an older modification time, and only where nothing lies: else COLD_CHANGED. */

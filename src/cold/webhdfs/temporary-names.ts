@@ -3,6 +3,7 @@ import { type Log } from '../../log.ts';
 import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Leftover } from '../cold-care.ts';
+import { isUploadOf } from '../upload-names.ts';
 import { type HdfsFiles } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { pause, type RetryDeps } from './retrying.ts';
@@ -67,6 +68,15 @@ export class TemporaryNames {
     } catch (error) {
       log.warn({ path, err: TroughError.from(error, 'COLD_FAILED') }, 'a temporary file stays in cold storage for now');
     }
+  }
+
+  /** Everybody's of this segment. */
+  async uploadsOf(id: SegmentId, signal?: AbortSignal): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const page of this.#deps.files.list(this.directory, signal)) {
+      for (const { name } of page) if (isUploadOf(id, name)) found.push(`${this.directory}/${name}`);
+    }
+    return found;
   }
 
   /** Those that are older than a day. */

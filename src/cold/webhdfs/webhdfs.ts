@@ -114,11 +114,25 @@ export class WebHdfs implements ColdStore, ColdCare, Disposable {
     });
   }
 
-  async publish(id: SegmentId, from: string, sha256: string, signal?: AbortSignal): Promise<ColdFile> {
+  async publish(
+    id: SegmentId,
+    from: string,
+    sha256: string,
+    signal?: AbortSignal,
+    beforeReplacing?: () => Promise<void>,
+  ): Promise<ColdFile> {
     const target = this.#tree.absolute(coldPath(id));
     return this.#doing(`publishing ${id}`, target, async () => {
       await this.#temporary.prepare(signal);
-      return coldFile(id, target, await this.#publisher.publish(id, from, sha256, target, signal));
+      return coldFile(id, target, await this.#publisher.publish(id, from, sha256, target, signal, beforeReplacing));
+    });
+  }
+
+  async discardUploads(id: SegmentId, signal?: AbortSignal): Promise<void> {
+    await this.#doing(`discarding uploads of ${id}`, this.#temporary.directory, async () => {
+      await this.#temporary.prepare(signal);
+      const paths = await this.#temporary.uploadsOf(id, signal);
+      for (const path of paths) await this.#remove(path, signal);
     });
   }
 
