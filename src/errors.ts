@@ -56,6 +56,7 @@ export const ERRORS = {
   JOURNAL_UNKNOWN: 'unknown',
   JOURNAL_UNREACHABLE: 'busy',
   JOURNAL_LOST: 'broken',
+  JOURNAL_RECORD_UNREADABLE: 'broken',
   // cold storage
   COLD_MISSING: 'missing',
   COLD_COPY_TORN: 'broken',

@@ -61,6 +61,10 @@ export const LeaseDocument = z.object({
   under_promotion: z.boolean(),
   /** False: every acknowledged write is in `version`. Set before the first write after a promote is acknowledged. */
   unpromoted: z.boolean(),
+  /** The stream of the journal that has the segment's records. null: its writes are on the holder's disk alone. */
+  stream: z.string().nullable().default(null),
+  /** That of the stream when the segment was opened last. null: it was not opened yet. */
+  incarnation: z.string().nullable().default(null),
 });
 export type LeaseDocument = z.infer<typeof LeaseDocument>;
 

@@ -10,6 +10,8 @@ export interface DataPaths {
   readonly copiesDir: string;
   /** The file of a lease that is held here. */
   readonly hot: (segment: string) => string;
+  /** Which journal the hot file follows. Without it the file is not gone on from. */
+  readonly hotNote: (segment: string) => string;
   /** A file that was read through, of one version. */
   readonly cached: (segment: string, version: number) => string;
   readonly cacheDir: string;
@@ -41,6 +43,7 @@ export function dataPaths(root: string): DataPaths {
     copy: (segment) => inSlot(copies, segment),
     copiesDir: copies,
     hot: (segment) => inSlot(hot, segment),
+    hotNote: (segment) => `${inSlot(hot, segment)}.note`,
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
     tmpDir,

@@ -131,6 +131,8 @@ export function leaseDocument(segment: string, changes: Partial<LeaseDocument> =
     sizeBytes: null,
     under_promotion: false,
     unpromoted: false,
+    stream: null,
+    incarnation: null,
     ...changes,
   };
 }

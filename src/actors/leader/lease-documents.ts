@@ -1,12 +1,13 @@
 import { type LeaseDocument, type NodeDocument } from '../../messages/documents.ts';
 
-/** The next lease of a segment, for a node. It starts from what the last one published, unless that was shredded. */
+/** The next lease of a segment, for a node. It starts from what the last one published, unless that was shredded. `stream`: where a journal takes a new segment. */
 export function grantedLease(
   segment: string,
   last: LeaseDocument | undefined,
   node: NodeDocument,
   schema: string,
   now: number,
+  stream?: string,
 ): LeaseDocument {
   const base = last?.state === 'shredded' ? undefined : last;
   return {
@@ -22,6 +23,9 @@ export function grantedLease(
     sizeBytes: base?.sizeBytes ?? null,
     under_promotion: false,
     unpromoted: false,
+    // Its records stay where they are, however many streams there are by now.
+    stream: stream === undefined ? null : (last?.stream ?? stream),
+    incarnation: last?.incarnation ?? null,
   };
 }
 
@@ -40,5 +44,7 @@ export function shreddedLease(segment: string, last: LeaseDocument | undefined, 
     sizeBytes: null,
     under_promotion: false,
     unpromoted: false,
+    stream: last?.stream ?? null,
+    incarnation: last?.incarnation ?? null,
   };
 }

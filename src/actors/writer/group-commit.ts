@@ -1,20 +1,20 @@
 import { type WriteOutcome, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
-import { type StampedWrite, type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
+import { type RecordedWrite, type WriteRequest } from '../../model/sql-types.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { Turns } from '../../runtime/turns.ts';
+import { type GroupLog, tooLarge } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
-
-export interface Written {
-  readonly results: readonly StatementResult[];
-  readonly sequence: number;
-}
+import { type ChainRecord, type SegmentChain } from './segment-chain.ts';
+import { rejectAll, sizeOf, type Waiting, WriteQueue, type Written } from './write-queue.ts';
 
 export interface GroupCommitDeps {
   readonly segment: string;
   readonly lease: HeldLease;
-  /** Opens the segment's file again, after its child process has died. */
+  readonly groupLog: GroupLog;
+  /** Opens the segment's file again, after its child process has died; throws when the file is not as this one left it. */
   readonly openSession: () => Promise<WriteSession>;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,32 +22,33 @@ export interface GroupCommitDeps {
   readonly queueLimit: number;
   /** 128 random bits as 32 hexadecimal digits, others at each call. */
   readonly seed: () => string;
-  readonly committed: () => void;
+  readonly committed: (sequence: number) => void;
+  /** The journal had no room for a group. */
+  readonly pressed: () => void;
+  /** Nothing can be written here any more: `broken` says why. Only a fresh start helps, which finds out what the journal has. */
+  readonly failed: () => void;
 }
 
-interface Waiting {
-  readonly write: StampedWrite;
-  readonly deadlineMs: number;
-  readonly askedAt: number;
-  /** It was in a group whose child was killed, so it runs once more, by itself. */
-  readonly alone: boolean;
-  readonly resolve: (written: Written) => void;
-  readonly reject: (error: TroughError) => void;
-}
-
-/** A group larger than this waits no longer for its one sync than several smaller ones would. */
-const LARGEST_GROUP = 512;
+/** With these a record is surely not in the journal and never will be. */
+const NOT_KEPT: ReadonlySet<string> = new Set([
+  'JOURNAL_FULL',
+  'JOURNAL_BUSY',
+  'JOURNAL_UNREACHABLE',
+  'JOURNAL_TOO_LARGE',
+]);
+const PRESSED: ReadonlySet<string> = new Set(['JOURNAL_FULL', 'JOURNAL_BUSY']);
 
 /**
- * The writes of one segment. Those that wait share one transaction and one sync (group commit, DeWitt et al., 1984); each has its own
- * savepoint, so that one that fails is undone alone. When the child that runs them dies, the segment is opened again and what was on its
- * way runs once more, one by one: nothing of it had been committed.
+ * The writes of one segment. Those that wait share one transaction, one record and one sync (group commit, DeWitt et al., 1984); each has its own
+ * savepoint, so that one that fails is undone alone. The record is in the log before the transaction is committed, and nobody is answered before both.
+ * When the child that runs them dies before the record left, what was on its way runs once more, one by one: nothing of it had been kept. Once the record
+ * has left, only the log knows: README.md.
  */
 export class GroupCommit {
   readonly #deps: GroupCommitDeps;
   readonly #turns = new Turns();
+  readonly #queue = new WriteQueue();
   #session: WriteSession;
-  #queue: Waiting[] = [];
   #draining: Promise<void> | undefined;
   #commits = 0;
   #broken: TroughError | undefined;
@@ -67,22 +68,24 @@ export class GroupCommit {
     return this.#commits;
   }
 
-  /** Why the segment cannot be written any more, when it could not be opened again. */
+  /** Why the segment cannot be written any more. */
   get broken(): TroughError | undefined {
     return this.#broken;
   }
 
-  /** Resolves when it is committed and on disk. WRITE_QUEUE_FULL, or the error of its SQL. */
-  write(request: WriteRequest, deadlineMs: number): Promise<Written> {
+  /** Resolves when it is kept: in the log, and committed here. WRITE_QUEUE_FULL, or the error of its SQL or of the log. */
+  write(request: WriteRequest, deadlineMs: number, requestId: string): Promise<Written> {
+    const { clock, seed, queueLimit, segment, groupLog } = this.#deps;
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
-    if (this.#queue.length >= this.#deps.queueLimit) {
-      const message = `too many writes wait for '${this.#deps.segment}'; try again shortly`;
+    if (this.#queue.length >= queueLimit) {
+      const message = `too many writes wait for '${segment}'; try again shortly`;
       return Promise.reject(new TroughError('WRITE_QUEUE_FULL', message));
     }
-    const { clock, seed } = this.#deps;
-    const write = { request, requestId: seed(), timeMs: Math.trunc(clock.now()), seed: seed() };
+    const bytes = sizeOf(request);
+    if (bytes > groupLog.limitBytes) return Promise.reject(tooLarge(bytes, groupLog.limitBytes));
+    const write = { request, requestId, timeMs: Math.trunc(clock.now()), seed: seed() };
     return new Promise((resolve, reject) => {
-      this.#queue.push({ write, deadlineMs, askedAt: clock.monotonic(), alone: false, resolve, reject });
+      this.#queue.add({ write, bytes, deadlineMs, askedAt: clock.monotonic(), alone: false, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -90,6 +93,19 @@ export class GroupCommit {
   /** Runs `work` between two groups. */
   between<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.take(work);
+  }
+
+  /** One record of the promotion, between two groups: its sequence. What leaves the chain in doubt fails the segment. */
+  append(chain: SegmentChain, record: ChainRecord, deadlineMs: number): Promise<number> {
+    return this.#turns.take(async () => {
+      if (this.#broken !== undefined) throw this.#broken;
+      try {
+        return await withDeadline(this.#deps.clock, deadlineMs, (signal) => chain.append(record, signal));
+      } catch (error) {
+        if (!NOT_KEPT.has(TroughError.from(error).code)) this.fail(error);
+        throw error;
+      }
+    });
   }
 
   /** Resolves when nothing waits. */
@@ -102,11 +118,26 @@ export class GroupCommit {
     await this.#session[Symbol.asyncDispose]();
   }
 
+  /** Nothing is written or waits here any more, and `failed` is told. */
+  fail(cause: unknown): void {
+    if (this.#broken !== undefined) return;
+    const { segment, log, failed } = this.#deps;
+    log.warn(
+      { segment, err: TroughError.from(cause) },
+      'a segment is opened afresh: only its journal knows what it has',
+    );
+    const message = `'${segment}' is being opened again; nothing of this was kept: try again shortly`;
+    this.#broken = new TroughError('NODE_UNAVAILABLE', message, { segment }, cause);
+    this.#queue.rejectAll(this.#broken);
+    failed();
+  }
+
   async #drain(): Promise<void> {
     // Everything that was asked for in this turn of the event loop joins the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const group = this.#inTime(this.#nextGroup());
+      // Half: what SQL grows by in a record, and the results, come on top.
+      const group = this.#inTime(this.#queue.next(this.#deps.groupLog.limitBytes / 2));
       if (group.length === 0) continue;
       try {
         await this.#turns.take(() => this.#commit(group));
@@ -115,7 +146,7 @@ export class GroupCommit {
           { segment: this.#deps.segment, err: error },
           'a group of writes failed in an unforeseen way',
         );
-        rejectAll(group, TroughError.from(error));
+        this.#failUnknown(group, TroughError.from(error));
       }
     }
     this.#draining = undefined;
@@ -130,12 +161,6 @@ export class GroupCommit {
     return group.filter((waiting) => !isLate(waiting));
   }
 
-  #nextGroup(): Waiting[] {
-    if (this.#queue[0]?.alone === true) return this.#queue.splice(0, 1);
-    const lonely = this.#queue.findIndex(({ alone }) => alone);
-    return this.#queue.splice(0, Math.min(LARGEST_GROUP, lonely === -1 ? this.#queue.length : lonely));
-  }
-
   async #commit(group: readonly Waiting[]): Promise<void> {
     if (this.#broken !== undefined) {
       rejectAll(group, this.#broken);
@@ -143,33 +168,34 @@ export class GroupCommit {
     }
     const outcomes = await this.#apply(group);
     if (outcomes === undefined) return;
-    const anyDone = outcomes.some(({ ok }) => ok);
-    if (anyDone && !(await this.#stillHeld(group))) return;
-    try {
-      if (anyDone) await this.#session.commit();
-      else await this.#session.rollback();
-    } catch (error) {
-      await this.#commitFailed(group, TroughError.from(error));
+    if (!outcomes.some(({ ok }) => ok)) {
+      await this.#rollback();
+      settleAll(group, outcomes, 0);
       return;
     }
-    if (anyDone) this.#count();
-    const sequence = this.#commits;
-    group.forEach((waiting, index) => {
-      settle(waiting, outcomes[index], sequence);
-    });
+    const sequence = await this.#record(group, outcomes);
+    if (sequence === undefined) return;
+    const { groupLog } = this.#deps;
+    try {
+      await this.#session.commit(groupLog.isDurable ? { sequence } : undefined);
+    } catch (error) {
+      await this.#commitFailed(group, outcomes, sequence, TroughError.from(error));
+      return;
+    }
+    this.#count(sequence);
+    settleAll(group, outcomes, sequence);
   }
 
-  #count(): void {
+  #count(sequence: number): void {
     this.#commits += 1;
-    this.#deps.committed();
+    this.#deps.committed(sequence);
   }
 
   /** The outcomes with the transaction still open; undefined when the group was answered or queued again. */
   async #apply(group: readonly Waiting[]): Promise<readonly WriteOutcome[] | undefined> {
     const writes = group.map(({ write }) => write);
-    const deadlineMs = Math.max(...group.map((waiting) => waiting.deadlineMs));
     try {
-      return await this.#session.apply(writes, deadlineMs);
+      return await this.#session.apply(writes, longest(group));
     } catch (error) {
       await this.#applyFailed(group, TroughError.from(error));
       return undefined;
@@ -183,30 +209,78 @@ export class GroupCommit {
   async #applyFailed(group: readonly Waiting[], error: TroughError): Promise<void> {
     const cause = group.length === 1 && (group[0]?.alone === true || error.code === 'ENGINE_DEADLINE');
     if (cause) rejectAll(group, error);
-    else this.#queue.unshift(...group.map((waiting) => ({ ...waiting, alone: true })));
+    else this.#queue.repeatAlone(group);
     await this.#reopen();
   }
 
-  /** False when the lease is not surely ours, or cannot say that there is something unpublished: the group is undone and answered with why. */
-  async #stillHeld(group: readonly Waiting[]): Promise<boolean> {
+  /** The group's sequence in the log; undefined when the group was answered, or queued again. */
+  async #record(group: readonly Waiting[], outcomes: readonly WriteOutcome[]): Promise<number | undefined> {
+    const { lease, groupLog } = this.#deps;
+    const writes: RecordedWrite[] = [];
+    group.forEach(({ write }, index) => {
+      const outcome = outcomes[index];
+      if (outcome?.ok === true) writes.push({ ...write, results: outcome.results });
+    });
     try {
-      await this.#deps.lease.markUnpromoted();
-      await this.#deps.lease.assertHeld();
-      return true;
+      await lease.markUnpromoted();
     } catch (thrown) {
       rejectAll(group, TroughError.from(thrown));
-      await this.#session.rollback().catch(() => this.#reopen());
-      return false;
+      await this.#rollback();
+      return undefined;
+    }
+    try {
+      return await groupLog.record(writes, this.#session.sqliteVersion, longest(group));
+    } catch (thrown) {
+      await this.#recordFailed(group, TroughError.from(thrown));
+      return undefined;
     }
   }
 
-  /** SQLite's refusal (a full disk) is an answer. When the child died with the COMMIT, nobody can say whether it was kept. */
-  async #commitFailed(group: readonly Waiting[], error: TroughError): Promise<void> {
+  async #recordFailed(group: readonly Waiting[], error: TroughError): Promise<void> {
+    if (error.code === 'JOURNAL_FENCED') {
+      this.fail(error);
+      rejectAll(group, this.#broken ?? error);
+      return;
+    }
+    if (!NOT_KEPT.has(error.code) && this.#deps.groupLog.isDurable) {
+      this.#failUnknown(group, error);
+      return;
+    }
+    if (error.code === 'JOURNAL_TOO_LARGE' && group.length > 1) this.#queue.repeatAlone(group);
+    else rejectAll(group, error);
+    if (PRESSED.has(error.code)) this.#deps.pressed();
+    await this.#rollback();
+  }
+
+  #failUnknown(group: readonly Waiting[], error: TroughError): void {
+    this.fail(error);
+    rejectAll(group, unknownOutcome(this.#deps.segment, error));
+  }
+
+  async #rollback(): Promise<void> {
+    await this.#session.rollback().catch(() => this.#reopen());
+  }
+
+  /**
+   * What is in the journal is kept, and the segment is opened afresh with it before anybody reads here. Without a journal SQLite's refusal (a full disk)
+   * is an answer; when the child died with the COMMIT, nobody can say whether it was kept.
+   */
+  async #commitFailed(
+    group: readonly Waiting[],
+    outcomes: readonly WriteOutcome[],
+    sequence: number,
+    error: TroughError,
+  ): Promise<void> {
+    if (this.#deps.groupLog.isDurable) {
+      this.#count(sequence);
+      this.fail(error);
+      settleAll(group, outcomes, sequence);
+      return;
+    }
     const unknown = error.code === 'ENGINE_CHILD_DIED' || error.code === 'ENGINE_DEADLINE';
     // What may be there must not be taken for published.
-    if (unknown) this.#count();
-    const message = `the write to '${this.#deps.segment}' may or may not have been kept: ${error.message}`;
-    rejectAll(group, unknown ? new TroughError('WRITE_OUTCOME_UNKNOWN', message, error.context, error) : error);
+    if (unknown) this.#count(sequence);
+    rejectAll(group, unknown ? unknownOutcome(this.#deps.segment, error) : error);
     await this.#reopen();
   }
 
@@ -231,19 +305,25 @@ export class GroupCommit {
       this.#watch(this.#session);
     } catch (error) {
       log.error({ segment, err: error }, 'a segment could not be opened again for writing');
-      const message = `'${segment}' could not be opened again on this node`;
-      this.#broken = new TroughError('NODE_UNAVAILABLE', message, { segment }, error);
-      rejectAll(this.#queue.splice(0), this.#broken);
+      this.fail(error);
     }
   }
 }
 
-function rejectAll(group: readonly Waiting[], error: TroughError): void {
-  for (const { reject } of group) reject(error);
+function longest(group: readonly Waiting[]): number {
+  return Math.max(...group.map(({ deadlineMs }) => deadlineMs));
 }
 
-function settle(waiting: Waiting, outcome: WriteOutcome | undefined, sequence: number): void {
-  if (outcome === undefined) waiting.reject(new TroughError('INTERNAL', 'a write has no outcome'));
-  else if (outcome.ok) waiting.resolve({ results: outcome.results, sequence });
-  else waiting.reject(TroughError.fromRecord(outcome.error));
+function unknownOutcome(segment: string, error: TroughError): TroughError {
+  const message = `the write to '${segment}' may or may not have been kept: ${error.message}`;
+  return new TroughError('WRITE_OUTCOME_UNKNOWN', message, error.context, error);
+}
+
+function settleAll(group: readonly Waiting[], outcomes: readonly WriteOutcome[], sequence: number): void {
+  group.forEach((waiting, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined) waiting.reject(new TroughError('INTERNAL', 'a write has no outcome'));
+    else if (outcome.ok) waiting.resolve({ results: outcome.results, sequence });
+    else waiting.reject(TroughError.fromRecord(outcome.error));
+  });
 }

@@ -21,9 +21,18 @@ export class HeldLease {
   readonly #leases: LeaseStore;
   #document: LeaseDocument;
   #revision: number;
+  readonly #journal: { readonly incarnation: string } | undefined;
   #published: Published | undefined;
 
-  constructor(deps: HeldLeaseDeps, document: LeaseDocument, revision: number, published: Published | undefined) {
+  /** `journal`: the incarnation of the stream that has the segment's writes; undefined: they are here alone. */
+  constructor(
+    deps: HeldLeaseDeps,
+    document: LeaseDocument,
+    revision: number,
+    published: Published | undefined,
+    journal?: { readonly incarnation: string },
+  ) {
+    this.#journal = journal;
     this.#deps = deps;
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
     this.#document = document;
@@ -72,7 +81,9 @@ export class HeldLease {
 
   /** Before the first write after a promote may be acknowledged: from here on no copy may answer in the holder's place. */
   async markUnpromoted(): Promise<void> {
-    if (!this.#document.unpromoted) await this.#change({ unpromoted: true });
+    const { incarnation } = this.#journal ?? this.#document;
+    const isMarked = this.#document.unpromoted && this.#document.incarnation === incarnation;
+    if (!isMarked) await this.#change({ unpromoted: true, incarnation });
   }
 
   setUnderPromotion(under_promotion: boolean): Promise<void> {

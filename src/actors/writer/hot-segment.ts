@@ -4,13 +4,20 @@ import { type Engine, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type Published } from '../../messages/node-messages.ts';
+import { appliedMark } from '../../model/applied-mark.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type WriteRequest } from '../../model/sql-types.ts';
-import { nextVersion } from '../../model/version.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { GroupCommit, type Written } from './group-commit.ts';
+import { AnsweredRequests } from './answered-requests.ts';
+import { type KnownAnswer } from './chain-survey.ts';
+import { GroupCommit } from './group-commit.ts';
+import { JournalLog, LocalLog } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
+import { type JournalPlace, Publication } from './publication.ts';
+import { type PurgeList } from './purge-list.ts';
+import { ANSWERS_KEPT_MS } from './segment-chain.ts';
+import { type Written } from './write-queue.ts';
 
 export interface HotSegmentDeps {
   readonly engine: Engine;
@@ -23,7 +30,22 @@ export interface HotSegmentDeps {
   readonly queueLimit: number;
   /** 128 random bits as 32 hexadecimal digits, others at each call. */
   readonly seed: () => string;
+  readonly purges: PurgeList;
+  /** Nothing can be written any more: it is to be opened afresh. */
+  readonly failed: (hot: HotSegment) => void;
 }
+
+export interface HotContent {
+  readonly session: WriteSession;
+  /** undefined: without a journal. */
+  readonly place?: JournalPlace | undefined;
+  /** Of all states that were meant to be published. */
+  readonly highestVersion?: number;
+  /** Of requests that may come again. */
+  readonly answers?: readonly KnownAnswer[];
+}
+
+const CLOSE_DEADLINE_MS = 60_000;
 
 /** One segment that is open for writing here, from its opening to its release. */
 export class HotSegment {
@@ -32,30 +54,51 @@ export class HotSegment {
   readonly lease: HeldLease;
   readonly sizeBytes: number;
   readonly #deps: HotSegmentDeps;
+  readonly #place: JournalPlace | undefined;
   readonly #writes: GroupCommit;
+  readonly #publication: Publication;
+  readonly #answers: AnsweredRequests<Written>;
   #promoting: { readonly done: Promise<Published>; readonly commits: number } | undefined;
   #state: 'open' | 'closing' | 'discarding' | 'closed' = 'open';
   #lastWriteAt: number;
   #unpromotedAt: number | undefined;
+  /** The sequence that the file has applied. */
+  #committed: number;
+  /** The journal had no room lately. */
+  #pressed = false;
 
-  constructor(id: SegmentId, lease: HeldLease, session: WriteSession, deps: HotSegmentDeps) {
+  constructor(id: SegmentId, lease: HeldLease, content: HotContent, deps: HotSegmentDeps) {
     this.id = id;
     this.file = deps.paths.hot(id);
     this.lease = lease;
-    this.sizeBytes = session.sizeBytes;
+    this.sizeBytes = content.session.sizeBytes;
     this.#deps = deps;
+    this.#place = content.place;
     this.#lastWriteAt = deps.clock.monotonic();
     if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
-    this.#writes = new GroupCommit(session, {
+    this.#committed = content.place?.chain.last ?? 0;
+    this.#writes = new GroupCommit(content.session, {
       ...deps,
       segment: id,
       lease,
-      openSession: () => deps.engine.openWriter({ segment: id, file: this.file }),
-      committed: () => {
+      groupLog: logOf(lease, content.place, deps.clock),
+      openSession: () => this.#openAgain(),
+      committed: (sequence) => {
+        this.#committed = sequence;
         this.#lastWriteAt = deps.clock.monotonic();
         this.#unpromotedAt ??= this.#lastWriteAt;
       },
+      pressed: () => {
+        this.#pressed = true;
+      },
+      failed: () => {
+        deps.failed(this);
+      },
     });
+    const segment = { id, lease, writes: this.#writes, place: content.place };
+    this.#publication = new Publication(deps, segment, content.highestVersion ?? 0);
+    this.#answers = new AnsweredRequests(deps.clock, ANSWERS_KEPT_MS);
+    for (const { requestId, ...written } of content.answers ?? []) this.#answers.add(requestId, written);
   }
 
   /** ms since the last write, or since it was opened. */
@@ -68,18 +111,28 @@ export class HotSegment {
     return this.#unpromotedAt === undefined ? 0 : this.#deps.clock.monotonic() - this.#unpromotedAt;
   }
 
+  /** The journal had no room for a write since the last promote. */
+  get isPressed(): boolean {
+    return this.#pressed;
+  }
+
   get open(): boolean {
     return this.#state === 'open';
   }
 
-  /** It could not be opened again after its child died: only a fresh start of it may help. */
+  /** Only a fresh start of it may help: its child could not be opened again, or only the journal knows what it has. */
   get broken(): boolean {
     return this.#writes.broken !== undefined;
   }
 
-  /** Resolves when it is committed and on disk. WRITE_QUEUE_FULL, SEGMENT_NOT_WRITABLE while it closes, or the error of its SQL. */
-  write(request: WriteRequest, deadlineMs: number): Promise<Written> {
-    return this.#state === 'open' ? this.#writes.write(request, deadlineMs) : Promise.reject(this.#closed());
+  /**
+   * Resolves when it is kept. A request whose id (not empty) was applied before is answered as then and not applied again. WRITE_QUEUE_FULL,
+   * SEGMENT_NOT_WRITABLE while it closes, or the error of its SQL or of the journal.
+   */
+  write(request: WriteRequest, deadlineMs: number, requestId = ''): Promise<Written> {
+    const run = (): Promise<Written> =>
+      this.#state === 'open' ? this.#writes.write(request, deadlineMs, requestId) : Promise.reject(this.#closed());
+    return requestId === '' ? run() : this.#answers.once(requestId, run);
   }
 
   /** Publishes the committed state to cold storage, every write that was answered before. Two at a time are one. Writes go on meanwhile. */
@@ -116,12 +169,14 @@ export class HotSegment {
       if (!options.discard) published = await this.#joinPromote();
       // One that was under way before the last write has not seen it.
       while (!options.discard && this.lease.unpromoted) published = await this.#joinPromote();
+      await this.#endChain(published);
       await this.lease.giveUp(options.discard ? 'shredded' : 'released');
     } catch (error) {
       this.#state = 'open';
       throw error;
     }
     await this.#end();
+    await this.#deps.disk.removeDatabase(this.#deps.paths.hotNote(this.id));
     await this.#deps.disk.removeDatabase(this.file);
     return published;
   }
@@ -131,6 +186,20 @@ export class HotSegment {
     this.#state = 'closing';
     await this.#settled();
     await this.#end();
+  }
+
+  /** The last word in the journal: everything is in that state, or nothing is to be found any more. Refused when another has had a word since. */
+  async #endChain(published: Published | undefined): Promise<void> {
+    if (this.#place === undefined) return;
+    const { chain } = this.#place;
+    if (published === undefined) {
+      await this.#writes.append(chain, { kind: 'shredded' }, CLOSE_DEADLINE_MS);
+      return;
+    }
+    const { sha256, sizeBytes, version } = published;
+    const state = { applied: chain.last, sha256, sizeBytes, version };
+    await this.#writes.append(chain, { kind: 'closed', state }, CLOSE_DEADLINE_MS);
+    this.#purge(chain.last);
   }
 
   async #settled(): Promise<void> {
@@ -148,19 +217,35 @@ export class HotSegment {
     return new TroughError('SEGMENT_NOT_WRITABLE', message, { segment: this.id });
   }
 
+  /** As this process left it, else it throws: a commit that its disk has lost is in the journal. */
+  async #openAgain(): Promise<WriteSession> {
+    const session = await this.#deps.engine.openWriter({ segment: this.id, file: this.file });
+    if (this.#place === undefined) return session;
+    try {
+      if ((await session.applied()) === appliedMark(this.#committed)) return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+    await session[Symbol.asyncDispose]();
+    throw new TroughError('SEGMENT_DAMAGED', `the file of '${this.id}' is not as it was left`, { segment: this.id });
+  }
+
   async #promote(): Promise<Published> {
     const published = this.lease.published;
     if (published !== undefined && !this.lease.unpromoted) return published;
     await this.#writes.between(() => this.lease.setUnderPromotion(true));
     const { commits } = this.#writes;
     const startedAt = this.#deps.clock.monotonic();
+    this.#pressed = false;
     try {
-      const result = await this.#publish();
+      const { published: result, applied } = await this.#publication.publish(this.#committed);
       // Between groups, so that no write can slip between the comparison and the document.
       await this.#writes.between(() =>
         this.lease.setPublished(result, { unpromoted: this.#writes.commits !== commits }),
       );
       this.#unpromotedAt = this.#writes.commits === commits ? undefined : startedAt;
+      this.#purge(applied);
       return result;
     } catch (error) {
       await this.#writes
@@ -175,17 +260,16 @@ export class HotSegment {
     }
   }
 
-  async #publish(): Promise<Published> {
-    const { paths, cold, disk } = this.#deps;
-    const file = paths.temporary(this.id, `${String(this.lease.epoch)}-${String(this.#writes.commits)}`);
-    await disk.makeDirectoryOf(file);
-    try {
-      const { sizeBytes, sha256 } = await this.#writes.session.snapshot(file);
-      await this.lease.assertHeld();
-      const { path, modifiedMs } = await cold.publish(this.id, file, sha256);
-      return { version: nextVersion(this.lease.version, modifiedMs), sizeBytes, sha256, path, modifiedMs };
-    } finally {
-      await disk.removeDatabase(file);
-    }
+  /** Of what is in cold storage now, the old part at once, the rest when nobody can ask again for what it answered. */
+  #purge(below: number): void {
+    if (this.#place === undefined) return;
+    const { journal, key } = this.#place.chain.deps;
+    const { purges } = this.#deps;
+    purges.add(journal, key, Math.min(below, this.#place.chain.oldSequence + 1), 0);
+    purges.add(journal, key, below, ANSWERS_KEPT_MS);
   }
+}
+
+function logOf(lease: HeldLease, place: JournalPlace | undefined, clock: Clock): JournalLog | LocalLog {
+  return place === undefined ? new LocalLog(lease) : new JournalLog(place.chain, place.applicationId, clock);
 }

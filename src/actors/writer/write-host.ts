@@ -1,10 +1,5 @@
-import { type ColdStore } from '../../cold/cold-store.ts';
-import { type Disk } from '../../disk/disk.ts';
-import { type Engine } from '../../engine/engine.ts';
 import { TroughError, unreachable } from '../../errors.ts';
-import { type Log } from '../../log.ts';
-import { type ClusterView, type LeaseEntry } from '../../messages/cluster-view.ts';
-import { type LeaseDocument } from '../../messages/documents.ts';
+import { type LeaseEntry } from '../../messages/cluster-view.ts';
 import { type PeerCalls } from '../../messages/node-calls.ts';
 import {
   type HolderAnswer,
@@ -14,17 +9,14 @@ import {
 } from '../../messages/node-messages.ts';
 import { type HotFile, type HotFiles } from '../../messages/local-files.ts';
 import { type WriteAnswer, type WriteCall } from '../../messages/writing.ts';
-import { type MetadataStore } from '../../metadata/metadata-store.ts';
-import { type DataPaths } from '../../model/paths.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
-import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
-import { HeldLease } from './held-lease.ts';
-import { HotSegment } from './hot-segment.ts';
-import { type Prepared, SegmentOpener } from './segment-opener.ts';
+import { type HotSegment } from './hot-segment.ts';
+import { PurgeList } from './purge-list.ts';
+import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
 
 export type WriteHostMessage =
@@ -38,23 +30,9 @@ export type WriteHostMessage =
   /** Promotes what waited long enough, gives up what nobody writes any more. */
   | { readonly kind: 'tick' };
 
-export interface WriteHostDeps {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly view: ClusterView;
-  readonly store: MetadataStore;
-  readonly engine: Engine;
-  readonly cold: ColdStore;
-  readonly disk: Disk;
-  readonly paths: DataPaths;
+export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed'> {
   readonly peers: PeerCalls;
-  readonly self: { readonly node: string; readonly session: string };
-  readonly confirmed: () => boolean;
-  readonly isConnected: () => boolean;
   readonly writeDeadlineMs: number;
-  readonly queueLimit: number;
-  /** 128 random bits as 32 hexadecimal digits, others at each call. */
-  readonly seed: () => string;
   readonly promoteAfterMs: number;
   readonly releaseAfterMs: number;
   /** Asks the leader, who tells the others. */
@@ -70,7 +48,8 @@ const STORE_DEADLINE_MS = 10_000;
 export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
   readonly #deps: WriteHostDeps;
-  readonly #opener: SegmentOpener;
+  readonly #starter: SegmentStarter;
+  readonly #purges: PurgeList;
   readonly #leases: LeaseStore;
   readonly #open = new Map<SegmentId, HotSegment>();
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
@@ -82,7 +61,11 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
-    this.#opener = new SegmentOpener(deps);
+    this.#purges = new PurgeList(deps);
+    const failed = (hot: HotSegment): void => {
+      this.#openAfresh(hot);
+    };
+    this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, failed });
     this.#grants = new UnopenedGrants(deps);
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
   }
@@ -126,6 +109,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     await this.#tasks.idle();
     await Promise.all(Array.from(this.#open.values(), (hot) => hot.suspend()));
     this.#open.clear();
+    await this.#purges.idle();
   }
 
   get openCount(): number {
@@ -135,7 +119,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   /** The hot file of a segment that is open here: for readers on this node. */
   hotFile(segment: SegmentId): HotFile | undefined {
     const hot = this.#open.get(segment);
-    if (hot === undefined) return undefined;
+    // One that is broken may be behind what was acknowledged.
+    if (hot === undefined || hot.broken) return undefined;
     return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };
   }
 
@@ -145,15 +130,15 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   }
 
   async #write(call: WriteCall): Promise<WriteAnswer> {
-    const { segment, request } = call;
+    const { segment, request, requestId } = call;
     const hot = this.#open.get(segment);
     if (hot?.open === true) {
       const deadlineMs = Math.min(call.deadlineMs ?? this.#deps.writeDeadlineMs, this.#deps.writeDeadlineMs);
-      return { node: this.#deps.self.node, ...(await hot.write(request, deadlineMs)) };
+      return { node: this.#deps.self.node, ...(await hot.write(request, deadlineMs, requestId)) };
     }
     if (call.onlyHere) throw this.#notHere(segment);
     const holder = await this.#holderOf(segment);
-    return this.#deps.peers.write(holder, { ...call, onlyHere: true });
+    return this.#deps.peers.write(holder, { ...call, requestId: call.requestId ?? this.#deps.seed(), onlyHere: true });
   }
 
   #notHere(segment: SegmentId): TroughError {
@@ -179,51 +164,23 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     throw this.#notHere(segment);
   }
 
-  async #openGranted(id: SegmentId, { lease, revision, schemaSql, hasBase }: OpenRequest): Promise<OpenAnswer> {
+  async #openGranted(id: SegmentId, request: OpenRequest): Promise<OpenAnswer> {
     const already = this.#open.get(id);
-    if (already !== undefined && already.lease.epoch >= lease.epoch)
+    if (already !== undefined && already.lease.epoch >= request.lease.epoch && !already.broken)
       return { sizeBytes: already.sizeBytes, created: false };
     if (already !== undefined) await this.#drop(already);
-    if (lease.state !== 'held' || lease.node !== this.#deps.self.node) {
-      throw new TroughError('SEGMENT_NOT_WRITABLE', `the lease of '${id}' was not granted to this node`, {
-        segment: id,
-      });
-    }
-    // A lease with unpublished writes was open here before, whatever the asker thinks: its file is the newest state there is.
-    if (lease.session !== this.#deps.self.session || lease.unpromoted) {
-      const reopened = await this.#reopen(id);
-      return { sizeBytes: reopened?.sizeBytes ?? 0, created: false };
-    }
-    const prepared = await this.#opener.prepareGranted(id, lease, hasBase);
-    const hot = await this.#start(id, lease, revision, prepared, schemaSql);
-    return { sizeBytes: hot.sizeBytes, created: prepared.created };
+    const started = await this.#starter.granted(id, request);
+    this.#take(started);
+    return { sizeBytes: started?.hot.sizeBytes ?? 0, created: started?.created ?? false };
   }
 
-  async #start(
-    id: SegmentId,
-    document: LeaseDocument,
-    revision: number,
-    prepared: Prepared,
-    schemaSql: string,
-  ): Promise<HotSegment> {
-    const { engine, paths } = this.#deps;
-    const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql });
-    const lease = new HeldLease(this.#deps, document, revision, prepared.base);
-    const hot = new HotSegment(id, lease, session, this.#deps);
-    try {
-      // The lease must name the base, so that copies of it may answer should this node be lost before the first write.
-      if (prepared.base !== undefined && prepared.base.version !== document.version) {
-        await lease.setPublished(prepared.base, { unpromoted: document.unpromoted });
-      }
-    } catch (error) {
-      await session[Symbol.asyncDispose]();
-      throw error;
-    }
-    this.#open.set(id, hot);
+  #take(started: Started | undefined): void {
+    if (started === undefined) return;
+    const { hot } = started;
+    this.#open.set(hot.id, hot);
     // What the watch brought while this was under way found nothing open here.
-    const seen = this.#deps.view.lease(id);
+    const seen = this.#deps.view.lease(hot.id);
     if (seen !== undefined) this.#seen(seen);
-    return hot;
   }
 
   async #promote(request: HolderRequest): Promise<HolderAnswer> {
@@ -266,17 +223,15 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   }
 
   #tidy(): void {
+    this.#purges.tick();
     const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
     for (const id of this.#grants.takeOverdue((granted) => this.#open.has(granted))) this.#unopened.add(id);
     for (const id of this.#unopened) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
-      if (hot.broken && hot.open) {
-        this.#unopened.add(hot.id);
-        this.#dropSoon(hot);
-      }
-      if (!hot.open || this.#tidying.has(hot.id)) continue;
+      if (hot.broken && hot.open) this.#openAfresh(hot);
+      if (!hot.open || hot.broken || this.#tidying.has(hot.id)) continue;
       if (hot.idleMs >= releaseAfterMs) this.#tidyOne(hot.id, 'release', leader.release);
-      else if (hot.unpromotedMs >= promoteAfterMs) this.#tidyOne(hot.id, 'promote', leader.promote);
+      else if (hot.unpromotedMs >= promoteAfterMs || hot.isPressed) this.#tidyOne(hot.id, 'promote', leader.promote);
     }
   }
 
@@ -317,21 +272,15 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       .finally(() => this.#tidying.delete(id));
   }
 
-  /** A new session takes its own lease over, with a new epoch, so that nothing of the old session can still be acknowledged. */
-  async #reopen(id: SegmentId): Promise<HotSegment | undefined> {
+  async #reopen(id: SegmentId): Promise<void> {
     const already = this.#open.get(id);
-    if (already !== undefined) return already;
-    const read = await this.#leases.read(id);
-    const { node, session } = this.#deps.self;
-    if (read?.document.state !== 'held' || read.document.node !== node) return undefined;
-    const prepared = await this.#opener.prepareKept(id, read.document);
-    const document: LeaseDocument = {
-      ...read.document,
-      session,
-      epoch: read.document.epoch + 1,
-      under_promotion: false,
-    };
-    const revision = await this.#leases.write(document, read.revision);
-    return this.#start(id, document, revision, prepared, this.#deps.view.schema(document.schema)?.sql ?? '');
+    if (already?.broken === false) return;
+    if (already !== undefined) await this.#drop(already);
+    this.#take(await this.#starter.again(id));
+  }
+
+  /** At once: whoever waits for it is waiting. What does not work now is tried again at every tick. */
+  #openAfresh(hot: HotSegment): void {
+    if (hot.open && this.#open.get(hot.id) === hot) this.#reopenSoon(hot.id);
   }
 }

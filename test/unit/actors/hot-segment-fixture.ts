@@ -1,6 +1,7 @@
-import { type Written } from '../../../src/actors/writer/group-commit.ts';
 import { HeldLease } from '../../../src/actors/writer/held-lease.ts';
 import { HotSegment } from '../../../src/actors/writer/hot-segment.ts';
+import { PurgeList } from '../../../src/actors/writer/purge-list.ts';
+import { type Written } from '../../../src/actors/writer/write-queue.ts';
 import { silentLog } from '../../../src/log.ts';
 import { dataPaths } from '../../../src/model/paths.ts';
 import { parseSegmentId } from '../../../src/model/segment-id.ts';
@@ -30,7 +31,14 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
   const lease = new HeldLease(held, document, revision, undefined);
   const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql: '' });
   const deps = { engine, cold, disk, paths, clock: cluster.clock, log: silentLog, seed: () => STAMP.seed };
-  const hot = new HotSegment(id, lease, session, { ...deps, queueLimit: options.queueLimit ?? 100 });
+  const purges = new PurgeList(deps);
+  const failed = (): void => undefined;
+  const hot = new HotSegment(
+    id,
+    lease,
+    { session },
+    { ...deps, purges, failed, queueLimit: options.queueLimit ?? 100 },
+  );
   const write = (sql: string, deadlineMs = 1_000): Promise<Written> => hot.write({ kind: 'script', sql }, deadlineMs);
   return { cluster, disk, engine, cold, hot, write, committed: () => disk.files.get(paths.hot(id)) };
 }

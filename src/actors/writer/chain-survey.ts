@@ -1,0 +1,110 @@
+import { type JournalRecord } from '../../journal/journal.ts';
+import { type Creation, type PublishedState, type SegmentRecord } from '../../messages/journal-record.ts';
+import { appliedMark } from '../../model/applied-mark.ts';
+import { type StatementResult } from '../../model/sql-types.ts';
+import { ANSWERS_KEPT_MS, type SegmentChain } from './segment-chain.ts';
+
+export interface KnownAnswer {
+  readonly requestId: string;
+  readonly sequence: number;
+  readonly results: readonly StatementResult[];
+}
+
+interface Young {
+  readonly timeMs: number;
+  readonly answers: readonly KnownAnswer[];
+}
+
+/** What a claimant must know of a segment's records before it opens the segment. What stands before a shredding is as if it had never been. */
+export class ChainSurvey {
+  /** States that may be in cold storage, the newest first. */
+  states: readonly PublishedState[] = [];
+  /** How the segment began, when its records reach back so far. */
+  creation: { readonly sequence: number; readonly creation: Creation } | undefined;
+  /** Of the last record with writes; 0: there is none. */
+  lastData = 0;
+  /** There are writes behind the last time that the segment was closed. */
+  hasOpenData = false;
+  /** The newest record whose mark is the one asked for, if a file that has it can be gone on from. */
+  marked: number | undefined;
+  /** Whoever had claimed the segment before is this node, or there was nobody: no upload of another can be under way. */
+  isOwnSuccessor = false;
+  readonly #mark: number | undefined;
+  #begin: { readonly sequence: number; readonly previous: number } | undefined;
+  #young: Young[] = [];
+
+  private constructor(mark: number | undefined) {
+    this.#mark = mark;
+  }
+
+  /** Reads the chain once. */
+  static async of(chain: SegmentChain, mark: number | undefined, signal?: AbortSignal): Promise<ChainSurvey> {
+    const survey = new ChainSurvey(mark);
+    let claimant: string | undefined;
+    for await (const { stored, record } of chain.read(0, signal)) {
+      const { sequence } = stored;
+      survey.#begin ??= { sequence, previous: record.previous };
+      if (record.kind === 'claim' && sequence !== chain.last) claimant = record.node;
+      survey.#take(stored, record);
+    }
+    const isFirst = survey.#begin?.sequence === chain.last && survey.#begin.previous === 0;
+    survey.isOwnSuccessor = isFirst || claimant === chain.deps.self.node;
+    return survey;
+  }
+
+  /** Of requests that may come again. */
+  get answers(): readonly KnownAnswer[] {
+    return this.#young.flatMap(({ answers }) => answers);
+  }
+
+  /** Nothing that came behind this sequence is missing. */
+  follows(sequence: number): boolean {
+    return this.#begin !== undefined && this.#begin.previous <= sequence;
+  }
+
+  #take(stored: JournalRecord, record: SegmentRecord): void {
+    const { sequence } = stored;
+    switch (record.kind) {
+      case 'shredded':
+        this.#forget();
+        return;
+      case 'closed':
+        this.states = [record.state, ...this.states];
+        this.hasOpenData = false;
+        // Whatever is in cold storage by now is the segment: a file that was kept may not be.
+        this.marked = undefined;
+        return;
+      case 'claim':
+        if (record.creation === undefined) break;
+        this.creation = { sequence, creation: record.creation };
+        this.marked = undefined;
+        break;
+      case 'intent':
+        this.states = [record.state, ...this.states];
+        if (record.adopted) this.marked = undefined;
+        break;
+      case 'data':
+        this.lastData = sequence;
+        this.hasOpenData = true;
+        this.#remember(stored, record.writes);
+        break;
+    }
+    if (this.#mark === appliedMark(sequence)) this.marked = sequence;
+  }
+
+  #remember({ sequence, timeMs }: JournalRecord, writes: Extract<SegmentRecord, { kind: 'data' }>['writes']): void {
+    while ((this.#young[0]?.timeMs ?? Infinity) < timeMs - ANSWERS_KEPT_MS) this.#young.shift();
+    const named = writes.filter(({ requestId }) => requestId !== '');
+    if (named.length === 0) return;
+    this.#young.push({ timeMs, answers: named.map(({ requestId, results }) => ({ requestId, sequence, results })) });
+  }
+
+  #forget(): void {
+    this.states = [];
+    this.creation = undefined;
+    this.lastData = 0;
+    this.hasOpenData = false;
+    this.marked = undefined;
+    this.#young = [];
+  }
+}

@@ -1,0 +1,76 @@
+import { type TroughError } from '../../errors.ts';
+import { type StampedWrite, type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
+
+export interface Written {
+  readonly results: readonly StatementResult[];
+  readonly sequence: number;
+}
+
+export interface Waiting {
+  readonly write: StampedWrite;
+  /** Of its SQL and parameters, about. */
+  readonly bytes: number;
+  readonly deadlineMs: number;
+  readonly askedAt: number;
+  /** It was in a group that could not be done as a whole, so it runs once more, by itself. */
+  readonly alone: boolean;
+  readonly resolve: (written: Written) => void;
+  readonly reject: (error: TroughError) => void;
+}
+
+/** A group larger than this waits no longer for its one sync than several smaller ones would. */
+const LARGEST_GROUP = 512;
+
+/** Writes of one segment that wait for their turn, in the order in which they came. */
+export class WriteQueue {
+  #waiting: Waiting[] = [];
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  add(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+  }
+
+  /** Each of them once more, before all others and by itself. */
+  repeatAlone(group: readonly Waiting[]): void {
+    this.#waiting.unshift(...group.map((waiting) => ({ ...waiting, alone: true })));
+  }
+
+  /** The next ones that may share a transaction, of so many bytes at most when there are several. */
+  next(limitBytes: number): Waiting[] {
+    if (this.#waiting[0]?.alone === true) return this.#waiting.splice(0, 1);
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      bytes += waiting.bytes;
+      if (waiting.alone || count === LARGEST_GROUP || (count > 0 && bytes > limitBytes)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  rejectAll(error: TroughError): void {
+    rejectAll(this.#waiting.splice(0), error);
+  }
+}
+
+export function rejectAll(group: readonly Waiting[], error: TroughError): void {
+  for (const { reject } of group) reject(error);
+}
+
+/** At least what the request takes in a record. */
+export function sizeOf(request: WriteRequest): number {
+  if (request.kind === 'script') return Buffer.byteLength(request.sql, 'utf8');
+  let bytes = 0;
+  for (const { sql, params } of request.statements) {
+    bytes += Buffer.byteLength(sql, 'utf8');
+    for (const value of Object.values(params ?? {}) as unknown[]) {
+      if (typeof value === 'string') bytes += Buffer.byteLength(value, 'utf8');
+      else if (value instanceof Uint8Array) bytes += Math.ceil((value.length * 4) / 3);
+      else bytes += 4;
+    }
+  }
+  return bytes;
+}
