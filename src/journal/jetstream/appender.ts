@@ -4,12 +4,12 @@ import { fenced, full, lost, unknownOutcome, unreachable } from '../journal-erro
 import { type JournalApi, type Letter, type Outcome } from './journal-api.ts';
 import { type Shipper } from './shipper.ts';
 import { type StreamGauge } from './stream-gauge.ts';
-import { orAborted, pause, whenConnected } from './waiting.ts';
+import { type Connectedness, orAborted, pause, whenConnected } from './waiting.ts';
 
 export interface AppenderDeps {
-  readonly api: JournalApi;
-  readonly shipper: Shipper;
-  readonly gauge: StreamGauge;
+  readonly api: Pick<JournalApi, 'publish' | 'look'> & { readonly requests: Connectedness };
+  readonly shipper: Pick<Shipper, 'ship' | 'withdraw'>;
+  readonly gauge: Pick<StreamGauge, 'add' | 'bytes' | 'ordinaryLimitBytes'>;
   readonly clock: Clock;
   /** 0 ≤ value < 1. */
   readonly random: () => number;

@@ -1,5 +1,6 @@
 import { type MsgHdrs, nuid } from 'nats';
 import { type JournalApi, type Letter, type Outcome, headersOf, readOutcome } from './journal-api.ts';
+import { type Requests } from './requests.ts';
 
 /**
  * From so many waiting letters on they leave as one batch. A batch costs four syncs and some files, a single message one sync: on a quick disk a batch pays
@@ -11,6 +12,8 @@ const MOST_LETTERS = 512;
 const MOST_BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_MS = 1_000;
 
+type ShippingApi = Pick<JournalApi, 'publish'> & { readonly requests: Pick<Requests, 'tell' | 'ask'> };
+
 interface Waiting {
   readonly letter: Letter;
   readonly settle: (outcome: Outcome) => void;
@@ -21,13 +24,13 @@ interface Waiting {
  * batch has left nothing: its letters go again, singly, so that a stale one harms no other.
  */
 export class Shipper {
-  readonly #api: JournalApi;
+  readonly #api: ShippingApi;
   #queue: Waiting[] = [];
   #singles = 0;
   #batchUnderWay = false;
   #scheduled = false;
 
-  constructor(api: JournalApi) {
+  constructor(api: ShippingApi) {
     this.#api = api;
   }
 

@@ -15,8 +15,10 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   });
 }
 
+export type Connectedness = Pick<Requests, 'connected' | 'onConnect'>;
+
 /** Waits until there is a connection, or until the signal fires. */
-export async function whenConnected(requests: Requests, signal: AbortSignal): Promise<void> {
+export async function whenConnected(requests: Connectedness, signal: AbortSignal): Promise<void> {
   if (requests.connected || signal.aborted) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {
