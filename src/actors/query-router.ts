@@ -249,8 +249,8 @@ export class QueryRouter {
       { segment, sql, params, format, bigints, maxRows, deadlineMs, ...at },
       signal,
     );
-    const { columns, body, failure, summary } = answer;
-    return { node: this.#deps.node, version: at.version, columns, body, failure, summary };
+    const { columns, body, failure, summary, release } = answer;
+    return { node: this.#deps.node, version: at.version, columns, body, failure, summary, release };
   }
 
   /** A copy that is damaged, or whose file is gone, is reported and replaced; the read goes on elsewhere. */

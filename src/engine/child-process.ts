@@ -46,6 +46,7 @@ export class ChildProcess {
   readonly #node: NodeChild;
   readonly #socket: Duplex;
   readonly #out: FrameWriter;
+  readonly #in: FrameReader;
   readonly #gone: Promise<void>;
   #flushIsDue = false;
   #isReady = false;
@@ -58,8 +59,8 @@ export class ChildProcess {
       this.#lastWords = (this.#lastWords + bytes.toString('utf8')).slice(-LAST_WORDS);
     });
     this.#socket = socketOf(this.#node);
-    this.#out = new FrameWriter((bytes) => this.#socket.write(bytes));
-    const reader = new FrameReader((type, call, payload) => {
+    this.#out = new FrameWriter((bytes, done) => this.#socket.write(bytes, done));
+    this.#in = new FrameReader((type, call, payload) => {
       if (type !== FRAME.ready) {
         events.onFrame(type, call, payload);
         return;
@@ -68,7 +69,7 @@ export class ChildProcess {
       events.onReady?.();
     });
     this.#socket.on('data', (received: Buffer) => {
-      reader.push(received);
+      this.#in.push(received);
     });
     // A broken socket means a dead child, which 'close' reports.
     this.#socket.on('error', () => {
@@ -96,6 +97,11 @@ export class ChildProcess {
       this.#flushIsDue = false;
       if (this.#socket.writable) this.#out.flush();
     });
+  }
+
+  /** Nobody looks at that payload any more: its memory is for a next one. */
+  giveBack(payload: Buffer): void {
+    this.#in.pool.give(payload);
   }
 
   kill(): void {

@@ -38,7 +38,7 @@ export class ChildServer {
   #lastFlush = 0;
 
   constructor(
-    write: (bytes: Uint8Array) => void,
+    write: (bytes: Uint8Array, done: () => void) => void,
     { openFiles, cacheBytes, answers = {} }: ChildSettings,
     services: ServiceHandlers,
     now: () => number,

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const writers = new Writers();
   const locals = new LocalDatabases();
   const server = new ChildServer(
-    (bytes) => socket.write(bytes),
+    (bytes, done) => socket.write(bytes, done),
     settings,
     handlers(writers, locals),
     () => performance.now(),

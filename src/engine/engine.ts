@@ -45,6 +45,11 @@ export interface EngineAnswer {
    * who waits for a slow reader would not hear of it.
    */
   readonly failure?: AbortSignal | undefined;
+  /**
+   * Of a whole body: nobody looks at it any more, so its memory may be the next answer's. To be called at most once, and not before the body has left;
+   * never to call it is safe, and costs a collection.
+   */
+  readonly release?: (() => void) | undefined;
   /** Valid once the body has ended well. */
   readonly summary: () => QuerySummary;
 }

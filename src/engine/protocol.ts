@@ -1,3 +1,5 @@
+import { BufferPool } from './buffer-pool.ts';
+
 /**
  * Frames between the engine and one child, over the socket on the child's fd 3:
  * u32 length of what follows, u8 type, u32 call id, payload (all big-endian).
@@ -45,14 +47,17 @@ const LENGTH_BYTES = 4;
 const HEADER_BYTES = 9;
 /** Above this a batch is given to the socket at once. */
 const BATCH_BYTES = 256 * 1024;
+/** Kept for the next batch, or the next long payload. */
+const MOST_FREE_BYTES = 4 * 1024 * 1024;
 
-/** Gathers the frames of one turn into one write. `flush` at the end of the turn is the caller's. */
+/** Gathers the frames of one turn into one write. `flush` at the end of the turn is the caller's; `write` says when it needs the bytes no longer. */
 export class FrameWriter {
-  readonly #write: (bytes: Uint8Array) => void;
+  readonly #write: (bytes: Uint8Array, done: () => void) => void;
+  readonly #pool = new BufferPool(MOST_FREE_BYTES);
   #frames: Frame[] = [];
   #bytes = 0;
 
-  constructor(write: (bytes: Uint8Array) => void) {
+  constructor(write: (bytes: Uint8Array, done: () => void) => void) {
     this.#write = write;
   }
 
@@ -70,7 +75,7 @@ export class FrameWriter {
 
   flush(): void {
     if (this.#bytes === 0) return;
-    const batch = Buffer.allocUnsafe(this.#bytes);
+    const batch = this.#pool.take(this.#bytes);
     let at = 0;
     for (const { type, call, payload, length } of this.#frames) {
       at = batch.writeUInt32BE(HEADER_BYTES - LENGTH_BYTES + length, at);
@@ -87,7 +92,9 @@ export class FrameWriter {
     }
     this.#frames = [];
     this.#bytes = 0;
-    this.#write(batch);
+    this.#write(batch, () => {
+      this.#pool.give(batch);
+    });
   }
 }
 
@@ -110,9 +117,13 @@ interface OpenFrame {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Cuts what the socket delivers into frames. A payload is a view of the received bytes, or a copy of its own when it came in several pieces. */
+/**
+ * Cuts what the socket delivers into frames. A payload is a view of the received bytes, or a copy of its own when it came in several pieces: that
+ * one may be given back to `pool`.
+ */
 export class FrameReader {
   readonly #onFrame: OnFrame;
+  readonly pool = new BufferPool(MOST_FREE_BYTES);
   /** Less than a header. */
   #kept = NOTHING;
   #open: OpenFrame | undefined;
@@ -146,7 +157,7 @@ export class FrameReader {
       const type = bytes.readUInt8(at + 4);
       const call = bytes.readUInt32BE(at + 5);
       if (end > bytes.length) {
-        const payload = Buffer.allocUnsafe(end - at - HEADER_BYTES);
+        const payload = this.pool.take(end - at - HEADER_BYTES);
         this.#open = { type, call, payload, filled: bytes.copy(payload, 0, at + HEADER_BYTES) };
         at = bytes.length;
         break;

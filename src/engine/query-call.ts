@@ -121,12 +121,12 @@ export class QueryCall {
     this.moves += 1;
   }
 
-  whole(columns: readonly string[], body: Uint8Array, summary: QuerySummary): void {
+  whole(columns: readonly string[], body: Uint8Array, summary: QuerySummary, release: () => void): void {
     if (!this.#end()) return;
     this.#firstAt = this.#endedAt;
     this.#bytes = body.length;
     this.#summary = summary;
-    this.#resolve({ columns, body, summary: () => summary });
+    this.#resolve({ columns, body, summary: () => summary, release });
     this.#owner.ended(this);
   }
 

@@ -304,7 +304,9 @@ export class QuerySlot {
     sent.call.openMs = payload.readUInt32BE(4) / 1_000;
     this.#sent.learn(tookMs);
     this.#forget(sent, tookMs);
-    sent.call.whole(decodeColumns(payload.subarray(17, bodyStart)), payload.subarray(bodyStart), summary);
+    const child = this.#child;
+    const release = (): void => child?.giveBack(payload);
+    sent.call.whole(decodeColumns(payload.subarray(17, bodyStart)), payload.subarray(bodyStart), summary, release);
   }
 
   #onHead(sent: Sent, payload: Buffer, tookMs: number): void {

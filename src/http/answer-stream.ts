@@ -22,6 +22,8 @@ export interface Dressing {
 
 /** From here on compressing is worth its time. */
 const COMPRESS_FROM_BYTES = 8_192;
+/** From here on rows leave as they are: to put them together with what stands around them costs more than to hand over three parts. */
+export const IN_PARTS_FROM_BYTES = 16_384;
 
 /**
  * Sends rows as they come, held up by a slow client. Throws only while nothing was sent yet; a failure after that never leaves what could be
@@ -48,8 +50,14 @@ export async function sendRows(exchange: Exchange, answer: ReadAnswer, dressing:
 }
 
 function sendWhole(exchange: Exchange, answer: ReadAnswer, dressing: Dressing, rows: Uint8Array): void {
-  const body = Buffer.concat([Buffer.from(dressing.before), rows, Buffer.from(dressing.after(rows.at(-1)))]);
   const headers = answerHeaders(answer, dressing);
+  const after = dressing.after(rows.at(-1));
+  if (rows.length >= IN_PARTS_FROM_BYTES) {
+    const { type, before } = dressing;
+    exchange.sendInParts({ type, headers, before, rows, after, onLeft: answer.release });
+    return;
+  }
+  const body = Buffer.concat([Buffer.from(dressing.before), rows, Buffer.from(after)]);
   exchange.send({ status: 200, type: dressing.type, body, headers });
 }
 

@@ -11,6 +11,16 @@ export interface WholeAnswer {
   readonly headers?: readonly string[];
 }
 
+export interface AnswerInParts {
+  readonly type: string;
+  readonly headers: readonly string[];
+  readonly before: string;
+  readonly rows: Uint8Array;
+  readonly after: string;
+  /** The system has taken all of it: `rows` may change. Not called when the client has gone before that. */
+  readonly onLeft?: (() => void) | undefined;
+}
+
 const NO_BODY = Buffer.alloc(0);
 /** How long the rest of a body that is too large is read and dropped, so that the client gets to read its answer. */
 const LINGER_MS = 5_000;
@@ -138,6 +148,20 @@ export class Exchange {
     else response.writeHead(status, answer.reason, headers);
     if (this.#tooLarge) this.#endLate(body);
     else response.end(body);
+  }
+
+  /** Ends the exchange with one whole answer that is large: nothing of it is copied. */
+  sendInParts({ type, headers, before, rows, after, onLeft }: AnswerInParts): void {
+    const { response } = this;
+    if (response.destroyed || response.headersSent) return;
+    const sizeBytes = Buffer.byteLength(before) + rows.length + Buffer.byteLength(after);
+    this.sends(sizeBytes);
+    response.writeHead(200, ['Content-Type', type, 'Content-Length', String(sizeBytes), ...headers]);
+    response.cork();
+    response.write(before);
+    response.write(rows);
+    response.end(after, onLeft);
+    response.uncork();
   }
 
   /** To be called before so much is written at once, and with Infinity before a stream: its client may not keep it here for ever. */

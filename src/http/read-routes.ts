@@ -1,7 +1,7 @@
 import { type Log } from '../log.ts';
 import { type QueryReports } from '../messages/query-reports.ts';
 import { type Read, type ReadAnswer } from '../messages/reading.ts';
-import { sendRows, type Dressing } from './answer-stream.ts';
+import { type Dressing, IN_PARTS_FROM_BYTES, sendRows } from './answer-stream.ts';
 import { type Exchange, type HttpHandler } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
@@ -37,7 +37,8 @@ async function legacyRead(exchange: Exchange, { read, log }: ReadRoutesOptions):
       { segment, sql, format: 'legacy', bigints: 'digits', consistency, hops: 0 },
       exchange.signal,
     );
-    if (answer.body instanceof Uint8Array) sendList(exchange, answer, answer.body);
+    const { body } = answer;
+    if (body instanceof Uint8Array && body.length < IN_PARTS_FROM_BYTES) sendList(exchange, answer, body);
     else await sendRows(exchange, answer, LIST, log);
   } catch (thrown) {
     sendLegacyError(exchange, reportFailure(thrown, log));
@@ -45,8 +46,7 @@ async function legacyRead(exchange: Exchange, { read, log }: ReadRoutesOptions):
 }
 
 /**
- * The way of nearly every answer. Legacy rows are ASCII: as one string, head and body leave in one write, and the string costs the garbage
- * collector less than another buffer would (many buffers beside a small heap are collected by full collections).
+ * The way of nearly every answer. Legacy rows are ASCII: a short one leaves in one write with its head, as one string.
  */
 function sendList(exchange: Exchange, answer: ReadAnswer, rows: Uint8Array): void {
   const { response } = exchange;

@@ -31,6 +31,11 @@ export interface ReadAnswer {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /** Of a stream: aborts when it has failed, with the error as its reason, also while its reader takes nothing and would not come to the error. */
   readonly failure?: AbortSignal | undefined;
+  /**
+   * Of a whole body: nobody looks at it any more, so its memory may be the next answer's. To be called at most once, and not before the body has left;
+   * never to call it is safe, and costs a collection.
+   */
+  readonly release?: (() => void) | undefined;
   /** Valid once the body has ended well. */
   readonly summary: () => ReadSummary;
 }
