@@ -35,12 +35,22 @@ async function legacyWrite(exchange: Exchange, { write, node, log }: WriteRoutes
     segment = legacySegment(exchange);
     const sql = decodeUtf8(await exchange.body());
     if (sql.trim() === '') throw new TroughError('REQUEST_INVALID', 'No query provided.');
-    const answer = await write({ segment, request: { kind: 'script', sql }, onlyHere: true });
+    const requestId = requestIdOf(exchange);
+    const answer = await write({ segment, request: { kind: 'script', sql }, requestId, onlyHere: true });
     exchange.send({ status: 200, type: 'text/plain', body: 'OK\n', headers: ['Trough-Node', answer.node] });
   } catch (thrown) {
     const error = reportFailure(thrown, log);
     sendLegacyError(exchange, error, segment === undefined ? error.message : legacyMessage(error, segment, node));
   }
+}
+
+const REQUEST_ID_LENGTH = 200;
+
+function requestIdOf(exchange: Exchange): string | undefined {
+  const id = exchange.header('trough-request-id');
+  if (id === undefined || id.length <= REQUEST_ID_LENGTH) return id;
+  const message = `the header Trough-Request-Id has ${String(id.length)} characters; ${String(REQUEST_ID_LENGTH)} are allowed`;
+  throw new TroughError('REQUEST_INVALID', message);
 }
 
 /** Clients of the original look for this very sentence. */
@@ -56,12 +66,13 @@ function legacyMessage(error: TroughError, segment: SegmentId, node: string): st
 function writeRoute({ write }: WriteRoutesOptions): V1Handler {
   return async (exchange, segment) => {
     const body = await jsonBody(exchange, WriteBody);
-    const call = { segment, request: toWriteRequest(body), deadlineMs: body.deadlineMs, onlyHere: false };
+    const { deadlineMs, requestId = requestIdOf(exchange) } = body;
+    const call = { segment, request: toWriteRequest(body), deadlineMs, requestId, onlyHere: false };
     const { results, sequence, node } = await write(call);
     exchange.send({
       status: 200,
       type: 'application/json',
-      body: `${formatExactJson({ results, sequence, node, requestId: body.requestId })}\n`,
+      body: `${formatExactJson({ results, sequence, node, requestId })}\n`,
     });
   };
 }

@@ -78,7 +78,7 @@ export const WriteBody = z.union([
       .max(200)
       .optional()
       .describe(
-        'A name for this request, given back in the answer. A repeated name is not recognised: the write is made again.',
+        'A name for this request, given back in the answer; the header Trough-Request-Id does the same. Sent again under the same name within two minutes it is answered as before and not made again.',
       ),
     deadlineMs: DeadlineMs.optional(),
   }),

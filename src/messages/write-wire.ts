@@ -19,7 +19,8 @@ export function decodeWrite(segment: SegmentId, body: Uint8Array, handedOn: bool
   const text = decodeText(body);
   if (!text.trimStart().startsWith('{')) return { segment, request: { kind: 'script', sql: text }, onlyHere: handedOn };
   const write = checkShape(WriteBody, parseSqlJson(text), 'a write');
-  return { segment, request: toWriteRequest(write), deadlineMs: write.deadlineMs, onlyHere: handedOn };
+  const { deadlineMs, requestId } = write;
+  return { segment, request: toWriteRequest(write), deadlineMs, requestId, onlyHere: handedOn };
 }
 
 export function toWriteRequest(body: WriteBody): WriteRequest {
@@ -30,7 +31,7 @@ export function toWriteRequest(body: WriteBody): WriteRequest {
   };
 }
 
-export function encodeWrite({ request, deadlineMs }: WriteCall): Uint8Array {
+export function encodeWrite({ request, deadlineMs, requestId }: WriteCall): Uint8Array {
   const body =
     request.kind === 'script'
       ? { script: request.sql }
@@ -40,7 +41,7 @@ export function encodeWrite({ request, deadlineMs }: WriteCall): Uint8Array {
             params: fromSqlParams(params),
           })),
         };
-  return Buffer.from(formatExactJson({ ...body, deadlineMs }), 'utf8');
+  return Buffer.from(formatExactJson({ ...body, deadlineMs, requestId }), 'utf8');
 }
 
 export function encodeWriteAnswer(answer: WriteAnswer): Uint8Array {

@@ -5,6 +5,7 @@ import { type ColdStore } from '../cold/cold-store.ts';
 import { type Disk } from '../disk/disk.ts';
 import { type Engine } from '../engine/engine.ts';
 import { type HttpMetrics } from '../http/metrics.ts';
+import { type Journal } from '../journal/journal.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, type LeaseEntry } from '../messages/cluster-view.ts';
 import { type Subjects } from '../messages/subjects.ts';
@@ -28,6 +29,8 @@ export interface NodeContext {
   readonly supervisor: Supervisor;
   readonly bus: Bus;
   readonly store: MetadataStore;
+  /** Absent: what is written is on the node's own disk alone until it is promoted. */
+  readonly journal?: Journal;
   readonly cold: ColdStore;
   /** Absent: this cold storage offers no way to be looked through. */
   readonly care?: ColdCare;

@@ -1,7 +1,7 @@
 import { type QueryObserver } from '../actors/queries/query-observer.ts';
 import { type Bus } from '../bus/bus.ts';
 import { NatsBus } from '../bus/nats-bus.ts';
-import { connectNats } from '../bus/nats-connection.ts';
+import { connectNats, type NatsLink } from '../bus/nats-connection.ts';
 import { findNatsServer } from '../bus/nats-server-binary.ts';
 import { startNatsServer } from '../bus/nats-server.ts';
 import { type ColdCare } from '../cold/cold-care.ts';
@@ -12,6 +12,8 @@ import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
 import { ProcessEngine } from '../engine/pool.ts';
 import { TroughError } from '../errors.ts';
+import { JetStreamJournal } from '../journal/jetstream/jetstream-journal.ts';
+import { type Journal } from '../journal/journal.ts';
 import { type Log } from '../log.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { NatsKv } from '../metadata/nats-kv.ts';
@@ -28,6 +30,8 @@ const MISPLACED: ReadonlySet<string> = new Set(['ENOTDIR', 'EACCES', 'EPERM', 'E
 export interface Ports {
   readonly bus: Bus;
   readonly store: MetadataStore;
+  /** Absent: what is written is on the node's own disk alone until it is promoted. */
+  readonly journal?: Journal;
   readonly cold: ColdStore;
   /** The same storage, for those who look after it. Absent: it offers no way to be looked through. */
   readonly care?: ColdCare;
@@ -63,6 +67,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     signal,
   });
   supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
+  const journal = await openJournal(deps, link);
   const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
   const cold = await openCold(deps);
@@ -92,7 +97,30 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   const disk = new LocalDisk((file) => {
     engine.forget(file);
   });
-  return { bus, store, cold, care: cold, engine, disk, natsUrl: servers.join(',') };
+  return {
+    bus,
+    store,
+    ...(journal === undefined ? {} : { journal }),
+    cold,
+    care: cold,
+    engine,
+    disk,
+    natsUrl: servers.join(','),
+  };
+}
+
+async function openJournal(deps: PortsDeps, { connection }: NatsLink): Promise<Journal | undefined> {
+  const { settings, log, clock, random, supervisor, signal } = deps;
+  if (settings.journal === 'none') {
+    log.info("writes are kept on this node's disk alone until they are promoted (--journal none)");
+    return undefined;
+  }
+  const journal = await JetStreamJournal.open({
+    ...{ connection, log, clock, random, signal, prefix: settings.subjectPrefix, streams: settings.journalStreams },
+    ...{ limitBytes: settings.journalSizeBytes, replicas: settings.natsReplicas },
+  });
+  supervisor.adopt('journal', () => journal[Symbol.asyncDispose]());
+  return journal;
 }
 
 async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore & ColdCare> {

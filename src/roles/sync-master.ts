@@ -135,7 +135,7 @@ function startRegistrar(
       new LeaseRegistrar({
         ...context,
         nodes: calls,
-        leadingMs: () => leadership.leadingMs,
+        aloneMs: () => leadership.aloneMs,
         news: {
           granted: (segment, schema) => ask(catalogue, (reply) => ({ kind: 'granted', segment, schema, reply })),
           published: (segment, published) =>
@@ -148,9 +148,11 @@ function startRegistrar(
       }),
     { mailboxLimit: MAILBOX },
   );
-  const leadingMs = (): number | undefined => leadership.leadingMs;
-  const sweeper = supervisor.spawn(() => new LeaseSweeper({ ...context, leadingMs }));
-  supervisor.every(SWEEP_MS, sweeper, () => ({ kind: 'tick' }));
+  const aloneMs = (): number | undefined => leadership.aloneMs;
+  const takeOver = (segment: string): Promise<boolean> =>
+    ask(registrar, (reply) => ({ kind: 'takeOver', segment, reply }));
+  const sweeper = supervisor.spawn(() => new LeaseSweeper({ ...context, aloneMs, takeOver }));
+  supervisor.every(LEADERSHIP_TICK_MS, sweeper, () => ({ kind: 'tick' }));
   return registrar;
 }
 

@@ -89,6 +89,16 @@ export const SETTINGS = {
   subjectPrefix: setting(Prefix, 'trough', 'first token of every NATS subject: two clusters on one NATS need two', {
     placeholder: 'WORD',
   }),
+  journal: setting(
+    oneOf('nats', 'none'),
+    'none',
+    'nats: writes are on disk in NATS before they are answered, and outlive their node; none: on the node alone',
+    { placeholder: 'nats|none' },
+  ),
+  journalStreams: integer(4, [1, 64], 'streams that new segments spread their journals over'),
+  journalSizeBytes: byteSize(undefined, 'room for the journals of all segments together', {
+    fallbackHelp: '4 GiB for each stream, less where the servers have less',
+  }),
   metadata: setting(Metadata, 'nats', 'where leases and placement are kept; only nats in this version', {
     placeholder: 'nats',
   }),

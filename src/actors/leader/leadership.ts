@@ -61,6 +61,7 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
   readonly name = 'leadership';
   readonly #deps: LeadershipDeps;
   #leadingSince = 0;
+  #quietBeforeMs = 0;
   #held: Held | undefined;
 
   constructor(deps: LeadershipDeps) {
@@ -72,6 +73,15 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
     if (held === undefined || this.#hasSlept(held) || this.#isReplaced(held)) return undefined;
     // Also while a renewal hangs: others may have taken over by the time that it fails.
     return this.renewedMs < STEP_DOWN_AFTER_MS ? held.document.term : undefined;
+  }
+
+  /**
+   * How long no other has renewed its leadership, ms; undefined when this one does not lead. Longer than it has led when it took over from one that was
+   * silent.
+   */
+  get aloneMs(): number | undefined {
+    if (this.term === undefined) return undefined;
+    return this.#deps.clock.monotonic() - this.#leadingSince + this.#quietBeforeMs;
   }
 
   /** How long it has led without a break, ms; undefined when it does not. */
@@ -123,12 +133,15 @@ export class Leadership implements Actor<LeadershipMessage>, LeadershipState {
       beat: 0,
     };
     const askedAt = this.#deps.clock.monotonic();
+    // The document is as it was seen, or it is not written: nobody has renewed since.
+    const quietMs = seen?.unchangedMs ?? 0;
     try {
       const offsetMs = this.#offsetMs;
       const revision = await this.#write(document, seen?.revision);
       this.#held = { document, revision, renewedAt: askedAt, offsetMs };
       this.#deps.log.info({ actor: this.name, term: document.term }, 'leads the cluster');
       this.#leadingSince = askedAt;
+      this.#quietBeforeMs = quietMs;
       this.#deps.emit({ kind: 'leading', term: document.term });
     } catch (error) {
       this.#failed(error);

@@ -29,6 +29,12 @@ export function grantedLease(
   };
 }
 
+/** The same lease in the hands of another node. */
+export function movedLease(last: LeaseDocument, node: NodeDocument, now: number): LeaseDocument {
+  const holder = { node: node.node, session: node.session, epoch: last.epoch + 1, acquired_on: now };
+  return { ...last, ...holder, under_promotion: false };
+}
+
 /** Nobody's: the segment is gone until it is provisioned again. */
 export function shreddedLease(segment: string, last: LeaseDocument | undefined, now: number): LeaseDocument {
   return {

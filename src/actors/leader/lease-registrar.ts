@@ -14,7 +14,8 @@ import {
 } from '../../messages/control.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
-import { type Published } from '../../messages/node-messages.ts';
+import { type Journal } from '../../journal/journal.ts';
+import { type OpenAnswer, type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { CATALOGUE_SEGMENT, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
@@ -24,7 +25,9 @@ import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { emptiestWriter } from './emptiest-writer.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
+import { shredJournal } from './journal-shredder.ts';
 import { grantedLease, shreddedLease } from './lease-documents.ts';
+import { isGone, isJournaled, LeaseMover } from './lease-mover.ts';
 import { isSettled, mayMove } from './lease-sweeper.ts';
 import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
 
@@ -32,6 +35,8 @@ export type RegistrarMessage =
   | { readonly kind: 'provision'; readonly request: ProvisionRequest; readonly reply: Reply<ProvisionAnswer> }
   | { readonly kind: 'promote'; readonly request: PromoteRequest; readonly reply: Reply<PromoteAnswer> }
   | { readonly kind: 'release'; readonly request: ReleaseRequest; readonly reply: Reply<ReleaseAnswer> }
+  /** To another writer, when its holder is gone and the journal has its writes; else nothing happens. */
+  | { readonly kind: 'takeOver'; readonly segment: string; readonly reply: Reply<boolean> }
   | { readonly kind: 'shred'; readonly request: ShredRequest; readonly reply: Reply<ShredAnswer> };
 
 /** What the registrar has done, for the catalogue; each resolves when it is recorded there. */
@@ -47,11 +52,13 @@ export interface RegistrarDeps {
   readonly view: ClusterView;
   readonly store: MetadataStore;
   readonly cold: ColdStore;
+  /** Where new leases keep their writes. Absent: on the holder's disk alone. */
+  readonly journal?: Journal;
   readonly nodes: NodeCalls;
   readonly rule: (id: string) => SegmentTreatment;
   readonly news: RegistrarNews;
-  /** How long this process has led without a break, ms; undefined when it does not lead. */
-  readonly leadingMs: () => number | undefined;
+  /** How long nobody else can have led, ms; undefined when this process does not lead. */
+  readonly aloneMs: () => number | undefined;
 }
 
 type Lease = LeaseEntry | undefined;
@@ -66,10 +73,12 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
   readonly #leases: LeaseStore;
   /** Leases granted to a node that its beats do not count yet: spreads a burst of provisions. */
   readonly #granting = new Map<string, number>();
+  readonly #mover: LeaseMover;
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#mover = new LeaseMover({ ...deps, leases: this.#leases, granting: this.#granting });
   }
 
   receive(message: RegistrarMessage): void {
@@ -87,6 +96,12 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
         void replyWith(
           message.reply,
           this.#inTurn(message.request.segment, (id) => this.#release(id)),
+        );
+        return;
+      case 'takeOver':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.segment, (id) => this.#takeOver(id)),
         );
         return;
       case 'shred':
@@ -126,6 +141,10 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     if (lease?.document.state === 'held') {
       const kept = await this.#atHolder(id, lease, schema);
       if (kept !== undefined) return kept;
+      if (isJournaled(lease)) {
+        const { node, sizeBytes } = await this.#mover.move(id, lease);
+        return provisioned(id, node, { sizeBytes, created: false }, schema);
+      }
     }
     if (this.#deps.rule(id).tier === 'cold') {
       throw new TroughError(
@@ -149,7 +168,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
   async #atHolder(id: SegmentId, lease: LeaseEntry, schema: string): Promise<ProvisionAnswer | undefined> {
     const holder = this.#deps.view.node(lease.document.node);
     const away = holder === undefined || holder.state === 'lost' || holder.state === 'stopped';
-    if (away && mayMove(lease) && isSettled(this.#deps.leadingMs())) return undefined;
+    if (away && mayMove(lease) && isSettled(this.#deps.aloneMs())) return undefined;
     if (away) throw mayMove(lease) ? awayForNow(id, lease) : this.#holderDown(id, lease.document.node);
     const schemaSql = this.#deps.view.schema(lease.document.schema)?.sql ?? '';
     const { sizeBytes } = await this.#deps.nodes.open(lease.document.node, {
@@ -158,14 +177,15 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       schemaSql,
       hasBase: lease.document.version !== null || (await this.#deps.cold.stat(id)) !== undefined,
     });
-    return {
-      segment: id,
-      node: lease.document.node,
-      writeUrl: writeUrl(holder, id),
-      sizeBytes,
-      schema,
-      created: false,
-    };
+    return provisioned(id, holder, { sizeBytes, created: false }, schema);
+  }
+
+  async #takeOver(id: SegmentId): Promise<boolean> {
+    const lease = await this.#leases.read(id);
+    if (lease?.document.state !== 'held' || !isJournaled(lease) || !isSettled(this.#deps.aloneMs())) return false;
+    if (!isGone(this.#deps.view.node(lease.document.node))) return false;
+    await this.#mover.move(id, lease);
+    return true;
   }
 
   /** Whether the segment goes on from a file in cold storage. COLD_MISSING when what was published is not there any more. */
@@ -197,13 +217,13 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     from: { readonly schema: string; readonly schemaSql: string; readonly hasBase: boolean },
   ): Promise<ProvisionAnswer> {
     const { schema, schemaSql, hasBase } = from;
-    const document = grantedLease(id, lease?.document, node.document, schema, this.#deps.clock.now());
+    const stream = this.#deps.journal?.pickStream(id);
+    const document = grantedLease(id, lease?.document, node.document, schema, this.#deps.clock.now(), stream);
     const revision = await this.#leases.write(document, lease?.revision);
     try {
       const opened = await this.#deps.nodes.open(document.node, { lease: document, revision, schemaSql, hasBase });
       await this.#deps.news.granted(id, schema);
-      const { sizeBytes, created } = opened;
-      return { segment: id, node: document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };
+      return provisioned(id, node, opened, schema);
     } catch (error) {
       await this.#takeBack(document, revision, hasBase || (lease !== undefined && lease.document.state !== 'shredded'));
       throw error;
@@ -268,8 +288,10 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     ) {
       throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
     }
+    if (now !== undefined) await shredJournal(this.#deps, now.document);
     // A holder that was away comes back to a lease that is not its own.
     await this.#leases.write(shreddedLease(id, now?.document, this.#deps.clock.now()), now?.revision);
+    await this.#deps.cold.discardUploads(id);
     await this.#deps.cold.remove(id);
     await this.#deps.news.shredded(id);
     return { segment: id };
@@ -293,7 +315,9 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       throw new TroughError('SEGMENT_NOT_WRITABLE', `'${id}' is not open for writing on any node`, { segment: id });
     }
     const holder = this.#deps.view.node(lease.document.node);
-    if (holder?.state === 'lost' || holder?.state === 'stopped') throw this.#holderDown(id, lease.document.node);
+    if (holder?.state === 'lost' || holder?.state === 'stopped') {
+      throw isJournaled(lease) ? awayForNow(id, lease) : this.#holderDown(id, lease.document.node);
+    }
     return lease;
   }
 
@@ -314,6 +338,11 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 function awayForNow(id: SegmentId, { document }: LeaseEntry): TroughError {
   const message = `the node '${document.node}' that holds '${id}' is away; in a moment another may take it: try again shortly`;
   return new TroughError('NODE_UNAVAILABLE', message, { segment: id, node: document.node });
+}
+
+function provisioned(id: SegmentId, node: NodeEntry, opened: OpenAnswer, schema: string): ProvisionAnswer {
+  const { sizeBytes, created } = opened;
+  return { segment: id, node: node.document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };
 }
 
 function writeUrl(node: NodeEntry, id: SegmentId): string {

@@ -5,6 +5,7 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { isGone, isJournaled } from './lease-mover.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
 
 export interface SweeperMessage {
@@ -16,30 +17,38 @@ export interface LeaseSweeperDeps {
   readonly log: Log;
   readonly view: ClusterView;
   readonly store: MetadataStore;
-  /** How long this process has led without a break, ms; undefined when it does not lead. */
-  readonly leadingMs: () => number | undefined;
+  /** How long nobody else can have led, ms; undefined when this process does not lead. */
+  readonly aloneMs: () => number | undefined;
+  /** Asks for the lease to be moved if its holder is gone. */
+  readonly takeOver: (segment: string) => Promise<unknown>;
 }
 
-/** What an old leader confirmed last is good for 8 s, and it may have been said 3 s after its last renewal. */
+/** What an old leader confirmed last is good for 8 s, and it may have said so 3 s after its last renewal. */
 const SETTLED_AFTER_MS = 12_000;
 const STORE_DEADLINE_MS = 10_000;
+/** Segments that are on their way to other nodes at a time. */
+const TAKE_OVERS = 32;
 
 /** A new leader takes no lease from its holder before what an old one may have confirmed has run out. */
-export function isSettled(leadingMs: number | undefined): boolean {
-  return (leadingMs ?? 0) >= SETTLED_AFTER_MS;
+export function isSettled(aloneMs: number | undefined): boolean {
+  return (aloneMs ?? 0) >= SETTLED_AFTER_MS;
 }
 
-/** Every acknowledged write is in cold storage, or there was none: another node may start from there. */
-export function mayMove({ document }: LeaseEntry): boolean {
-  return !document.unpromoted;
+/** Every acknowledged write is in cold storage or in the journal, or there was none: another node may start from there. */
+export function mayMove(lease: LeaseEntry): boolean {
+  return !lease.document.unpromoted || isJournaled(lease);
 }
 
-/** Gives back the leases of lost nodes whose every acknowledged write is in cold storage, so that copies answer for them. */
+/**
+ * Sees to the leases of nodes that are gone: another writer takes over what has a journal; of the rest those are given back whose every
+ * acknowledged write is in cold storage, so that copies answer for them.
+ */
 export class LeaseSweeper implements Actor<SweeperMessage> {
   readonly name = 'lease-sweeper';
   readonly #deps: LeaseSweeperDeps;
   readonly #leases: LeaseStore;
   readonly #tasks = new KeyedTasks({ parallel: 8, waiting: Infinity });
+  readonly #moves = new KeyedTasks({ parallel: TAKE_OVERS, waiting: Infinity });
   readonly #underWay = new Set<string>();
 
   constructor(deps: LeaseSweeperDeps) {
@@ -48,20 +57,37 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
   }
 
   receive(): void {
-    const { view, leadingMs } = this.#deps;
-    if (!isSettled(leadingMs())) return;
-    const lost = view.nodes().filter(({ state, document }) => state === 'lost' && view.leasesOf(document.node) > 0);
-    if (lost.length === 0) return;
-    const names = new Set(lost.map(({ document }) => document.node));
+    const { view, aloneMs } = this.#deps;
+    if (!isSettled(aloneMs())) return;
+    const gone = view.nodes().filter((entry) => isGone(entry) && view.leasesOf(entry.document.node) > 0);
+    if (gone.length === 0) return;
+    const states = new Map(gone.map(({ document, state }) => [document.node, state]));
+    const moving: LeaseEntry[] = [];
     for (const lease of view.leases()) {
       const { state, node, version, segment } = lease.document;
-      if (state !== 'held' || !names.has(node) || version === null || !mayMove(lease)) continue;
-      if (!this.#underWay.has(segment)) this.#giveBack(lease);
+      const holder = states.get(node);
+      if (state !== 'held' || holder === undefined || this.#underWay.has(segment)) continue;
+      if (isJournaled(lease)) moving.push(lease);
+      else if (holder === 'lost' && version !== null && mayMove(lease)) this.#giveBack(lease);
     }
+    // Those that were written to lately are waited for.
+    moving.sort((one, other) => Number(other.document.unpromoted) - Number(one.document.unpromoted));
+    for (const lease of moving) this.#takeOver(lease);
   }
 
-  stop(): Promise<void> {
-    return this.#tasks.idle();
+  async stop(): Promise<void> {
+    await Promise.all([this.#tasks.idle(), this.#moves.idle()]);
+  }
+
+  #takeOver({ document: { segment, node } }: LeaseEntry): void {
+    this.#underWay.add(segment);
+    void this.#moves
+      .run(segment, () => this.#deps.takeOver(segment))
+      .catch((error: unknown) => {
+        const err = TroughError.from(error);
+        this.#deps.log.info({ segment, node, err }, 'the lease of a node that is gone is not with another yet');
+      })
+      .finally(() => this.#underWay.delete(segment));
   }
 
   #giveBack({ document, revision }: LeaseEntry): void {

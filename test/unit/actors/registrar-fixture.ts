@@ -1,5 +1,7 @@
 import { LeaseRegistrar } from '../../../src/actors/leader/lease-registrar.ts';
 import { LeaseSweeper } from '../../../src/actors/leader/lease-sweeper.ts';
+import { MemoryJournal } from '../../../src/journal/memory-journal.ts';
+import { MemoryJournalServer } from '../../../src/journal/memory-journal-server.ts';
 import { silentLog } from '../../../src/log.ts';
 import {
   type PromoteAnswer,
@@ -17,20 +19,27 @@ import { FakeNodes } from '../../support/fake-nodes.ts';
 
 export const PUBLISHED: Published = { version: 70, sizeBytes: 5, sha256: 'ab', path: '/cold/s.sqlite', modifiedMs: 70 };
 
-export async function registry(...nodes: string[]) {
+export function registry(...nodes: string[]) {
+  return registryWith({ journaled: false }, ...nodes);
+}
+
+export async function registryWith({ journaled }: { journaled: boolean }, ...nodes: string[]) {
   const cluster = new FakeCluster();
+  const server = journaled ? new MemoryJournalServer({ clock: cluster.clock, streams: 1 }) : undefined;
   const cold = new FakeColdStore(new FakeDisk(), () => cluster.clock.now());
   const peers = new FakeNodes();
   const told: string[] = [];
   const led = { ms: 60_000 };
-  const leadingMs = (): number => led.ms;
+  const aloneMs = (): number => led.ms;
+  const journal = server === undefined ? undefined : new MemoryJournal(server, { clock: server.clock });
   const registrar = new LeaseRegistrar({
-    leadingMs,
+    aloneMs,
     clock: cluster.clock,
     log: silentLog,
     view: cluster.view,
     store: cluster.store,
     cold,
+    ...(journal === undefined ? {} : { journal }),
     nodes: peers,
     rule: compileRules([{ match: '^old-', tier: 'cold' }], 2),
     news: {
@@ -40,7 +49,8 @@ export async function registry(...nodes: string[]) {
     },
   });
   const { clock, view, store } = cluster;
-  const sweeper = new LeaseSweeper({ clock, view, store, log: silentLog, leadingMs });
+  const takeOver = (segment: string): Promise<boolean> => ask(ref, (reply) => ({ kind: 'takeOver', segment, reply }));
+  const sweeper = new LeaseSweeper({ clock, view, store, log: silentLog, aloneMs, takeOver });
   const ref = {
     name: registrar.name,
     send: (message: Parameters<LeaseRegistrar['receive']>[0]): boolean => {
@@ -50,7 +60,7 @@ export async function registry(...nodes: string[]) {
   };
   for (const node of nodes) await cluster.node(node);
   return {
-    ...{ cluster, cold, peers, told, registrar },
+    ...{ cluster, cold, peers, told, registrar, led, server },
     provision: (segment: string, schema?: string): Promise<ProvisionAnswer> =>
       ask(ref, (reply) => ({ kind: 'provision', request: { segment, schema }, reply })),
     promote: (segment: string): Promise<PromoteAnswer> =>

@@ -80,8 +80,24 @@ describe('POST /v1/segments/ID/write', () => {
       segment: 's1',
       request: { kind: 'statements', statements },
       deadlineMs: 9,
+      requestId: 'r1',
       onlyHere: false,
     });
+  });
+
+  it('takes the name of a request from the header on both faces, of 200 characters at most', async () => {
+    const ids: (string | undefined)[] = [];
+    await using server = await writing(({ requestId }) => {
+      ids.push(requestId);
+      return Promise.resolve(done);
+    });
+    const named = (name: string) => ({ headers: { 'trough-request-id': name } });
+    await ask(server, V1, { body: '{"script":"q"}', ...named('r2') });
+    await ask(server, PATH, { body: 'q', ...named('r3') });
+    await ask(server, PATH, { body: 'q' });
+    expect(ids).toEqual(['r2', 'r3', undefined]);
+    expect((await ask(server, V1, { body: '{"script":"q"}', ...named('r'.repeat(201)) })).status).toBe(400);
+    expect(ids).toHaveLength(3);
   });
 
   it('applies a script', async () => {

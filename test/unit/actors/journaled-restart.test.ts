@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest';
+import { TroughError } from '../../../src/errors.ts';
+import { sha256Of } from '../../support/fake-cold-store.ts';
+import { appliedMark } from '../../../src/model/applied-mark.ts';
+import { withMark } from '../../support/marked-content.ts';
+import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
+
+test('after a restart a segment goes on from its own file, and only what is missing there is run', async () => {
+  const { process, cluster } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const again = process('n1', 'n1-2');
+  await again.reclaim();
+  expect(again.content()).toBe('a\n');
+  expect(await cluster.leaseOf(id)).toMatchObject({ session: 'n1-2', epoch: 2 });
+  await again.write('b');
+  expect(again.content()).toBe('a\nb\n');
+  expect(again.engine.opened.every(({ schemaSql }) => schemaSql === undefined)).toBe(true);
+});
+
+test('writes that the machine lost from its file although they were acknowledged are run again', async () => {
+  const { process, disk } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open({}, false, 'create');
+  await n1.write('a');
+  const file = n1.paths.hot(id);
+  const before = disk.files.get(file) ?? '';
+  await n1.write('b');
+  await n1.write('c');
+  disk.files.set(file, before);
+  const again = process('n1', 'n1-2');
+  await again.reclaim();
+  expect(again.content()).toBe('create\na\nb\nc\n');
+});
+
+test('a file that is gone, or is none that the journal knows, is made anew from the journal', async () => {
+  for (const spoil of ['gone', 'no note', 'unknown mark'] as const) {
+    const { process, disk } = journaledCluster();
+    const n1 = process('n1');
+    await n1.open({}, false, 'create');
+    await n1.write('a');
+    const file = n1.paths.hot(id);
+    if (spoil === 'gone') disk.files.delete(file);
+    if (spoil === 'no note') disk.files.delete(n1.paths.hotNote(id));
+    if (spoil === 'unknown mark') disk.files.set(file, withMark('other', appliedMark(77)));
+    const again = process('n1', 'n1-2');
+    await again.reclaim();
+    expect(again.content(), spoil).toBe('create\na\n');
+  }
+});
+
+test('a journal that was lost with acknowledged writes opens nothing and removes nothing', async () => {
+  const { process, server, cluster } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  server.lose('1');
+  const again = process('n1', 'n1-2');
+  await again.reclaim();
+  expect(again.host.openCount).toBe(0);
+  expect(again.content()).toBe('a\n');
+  expect(again.lines.filter(({ level }) => level === 50)).toMatchObject([{ err: { code: 'JOURNAL_LOST' } }]);
+  expect(await cluster.leaseOf(id)).toMatchObject({ unpromoted: true });
+});
+
+test('a node without a journal does not open what has its writes in one', async () => {
+  const { process, cluster } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const n2 = process('n2', 'n2-1', { journal: undefined } as never);
+  await expect(n2.open(await moveLease(cluster, 'n2'), true)).rejects.toEqual(code('NODE_UNAVAILABLE'));
+  expect(n2.host.openCount).toBe(0);
+});
+
+test('a taker-over starts from the published state and runs only what came behind it', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open({}, false, 'create');
+  await n1.write('a');
+  await n1.holder('promote');
+  await n1.write('b');
+  expect(cold.content(id)).toBe('create\na\n');
+  await cluster.clock.advance(121_000);
+  await n1.tick();
+  await n2.open(await moveLease(cluster, 'n2'), true);
+  expect(n2.content()).toBe('create\na\nb\n');
+  expect(cold.fetches).toEqual([id]);
+});
+
+test('a promote that was cut off between its record and its file loses nothing, whichever file is found', async () => {
+  for (const replaced of [false, true]) {
+    const { process, cluster, cold, kinds } = journaledCluster();
+    const [n1, n2] = [process('n1'), process('n2')];
+    await n1.open();
+    await n1.write('a');
+    await n1.holder('promote');
+    await n1.write('b');
+    const gate = cold.gate.holdNext('rename');
+    const promote = n1.holder('promote').catch((error: unknown) => error);
+    await gate.reached;
+    expect(kinds()).toEqual(['claim', 'data', 'intent', 'data', 'intent']);
+    if (replaced) cold.put(id, 'a\nb\n');
+    await n2.open(await moveLease(cluster, 'n2'), true);
+    expect(n2.content(), String(replaced)).toBe('a\nb\n');
+    await n2.write('c');
+    // The one that was overtaken wakes up: its upload is gone.
+    gate.open();
+    expect(await promote).toBeInstanceOf(TroughError);
+    expect(cold.content(id)).toBe(replaced ? 'a\nb\n' : 'a\n');
+    await n2.holder('promote');
+    expect(cold.content(id)).toBe('a\nb\nc\n');
+  }
+});
+
+test('a holder that was overtaken while it uploaded publishes nothing', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open();
+  await n1.write('a');
+  const gate = cold.gate.holdNext('publish');
+  const promote = n1.holder('promote').catch((error: unknown) => error);
+  await gate.reached;
+  await n2.open(await moveLease(cluster, 'n2'), true);
+  gate.open();
+  expect(await promote).toBeInstanceOf(TroughError);
+  expect(cold.content(id)).toBeUndefined();
+});
+
+test('a file that somebody else put into cold storage under unpublished writes is not written over', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open();
+  await n1.write('a');
+  await n1.holder('promote');
+  await n1.write('b');
+  cold.put(id, 'foreign');
+  await expect(n2.open(await moveLease(cluster, 'n2'), true)).rejects.toEqual(code('COLD_CHANGED'));
+  expect(cold.content(id)).toBe('foreign');
+  expect(n2.host.openCount).toBe(0);
+});
+
+test('a released segment goes on from whatever is in cold storage then, and every earlier file of it is forgotten', async () => {
+  const { process, cluster, cold, kinds } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open();
+  await n1.write('a');
+  await n1.holder('close');
+  expect(kinds()).toEqual(['claim', 'data', 'intent', 'closed']);
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'released', unpromoted: false });
+  cold.put(id, 'newer\n');
+  await n2.open({ ...(await moveLease(cluster, 'n2')), state: 'held' }, true);
+  expect(n2.content()).toBe('newer\n');
+  expect(await cluster.leaseOf(id)).toMatchObject({ sha256: sha256Of('newer\n') });
+  await n2.write('b');
+  const n3 = process('n3');
+  await n3.open(await moveLease(cluster, 'n3'), true);
+  expect(n3.content()).toBe('newer\nb\n');
+});
+
+test('a shredded segment begins anew and has nothing of before', async () => {
+  const { process, cluster, kinds } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open({}, false, 'create');
+  await n1.write('a', 'r1');
+  await n1.holder('close', true);
+  expect(kinds().at(-1)).toBe('shredded');
+  const lease = await moveLease(cluster, 'n1');
+  await n1.open({ ...lease, state: 'held', unpromoted: false }, false, 'create anew');
+  expect(n1.content()).toBe('create anew\n');
+  await n1.write('b', 'r1');
+  expect(n1.content()).toBe('create anew\nb\n');
+});

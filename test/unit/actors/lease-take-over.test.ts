@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { TroughError } from '../../../src/errors.ts';
+import { decodeRecord, encodeRecord } from '../../../src/messages/journal-record.ts';
+import { registryWith } from './registrar-fixture.ts';
+
+function code(name: string) {
+  return expect.objectContaining({ code: name }) as unknown;
+}
+
+const key = { stream: '1', name: 's' };
+const journaled = { stream: '1', incarnation: 'memory-1', unpromoted: true } as const;
+
+test('a new lease names the stream that its writes go to, and a later one the same', async () => {
+  const { cluster, provision } = await registryWith({ journaled: true }, 'n1');
+  await provision('s');
+  expect(await cluster.leaseOf('s')).toMatchObject({ stream: '1', epoch: 1 });
+  await cluster.lease('t', { state: 'released', stream: '9' });
+  await provision('t');
+  expect(await cluster.leaseOf('t')).toMatchObject({ stream: '9' });
+});
+
+test('the leases of a lost node go to another writer with all that they say of cold storage, those with unpublished writes first', async () => {
+  const { cluster, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.lease('published', { ...journaled, unpromoted: false, version: 70, sha256: 'ab', sizeBytes: 5 });
+  await cluster.lease('s', { ...journaled, epoch: 3, version: 60 });
+  await cluster.lease('alone', { unpromoted: true });
+  await cluster.pass(11_000, ['n2']);
+  await sweep();
+  expect(peers.opens.map(({ lease, hasBase }) => [lease.segment, hasBase])).toEqual([
+    ['s', true],
+    ['published', true],
+  ]);
+  const moved = { node: 'n2', session: 'n2-1', state: 'held', stream: '1' };
+  expect(await cluster.leaseOf('s')).toMatchObject({ ...moved, epoch: 4, version: 60, unpromoted: true });
+  expect(await cluster.leaseOf('published')).toMatchObject({ ...moved, epoch: 2, sha256: 'ab', unpromoted: false });
+  expect(await cluster.leaseOf('alone')).toMatchObject({ node: 'n1', epoch: 1 });
+});
+
+test('nothing moves while the holder may still be there, nor before an old leader has run out', async () => {
+  const { cluster, led, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.lease('s', journaled);
+  await sweep();
+  await cluster.pass(11_000, ['n2']);
+  led.ms = 11_999;
+  await sweep();
+  expect(peers.calls).toEqual([]);
+  led.ms = 12_000;
+  await sweep();
+  expect(peers.calls).toEqual(['open n2']);
+});
+
+test('a node that stopped cleanly keeps its leases as long as a restart takes', async () => {
+  const { cluster, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.lease('s', journaled);
+  await cluster.node('n1', { state: 'stopped' });
+  await cluster.pass(5_000, ['n2']);
+  await sweep();
+  expect(peers.calls).toEqual([]);
+  await cluster.pass(6_000, ['n2']);
+  await sweep();
+  expect(peers.calls).toEqual(['open n2']);
+});
+
+test('a take-over that the new node cannot do at once leaves the lease with it', async () => {
+  const { cluster, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.lease('s', journaled);
+  await cluster.pass(11_000, ['n2']);
+  peers.gate.failNext('open', new TroughError('COLD_FAILED', 'down'));
+  await sweep();
+  expect(await cluster.leaseOf('s')).toMatchObject({ node: 'n2', state: 'held', unpromoted: true });
+});
+
+test('a provision of a segment whose holder is gone moves it, and a promote asks to try again', async () => {
+  const { cluster, provision, promote } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.lease('s', journaled);
+  await cluster.pass(11_000, ['n2']);
+  await expect(promote('s')).rejects.toEqual(code('NODE_UNAVAILABLE'));
+  expect(await provision('s')).toMatchObject({ node: 'n2', created: false });
+  expect(await cluster.leaseOf('s')).toMatchObject({ node: 'n2', unpromoted: true });
+});
+
+test('a shred leaves one record in the journal, behind which nobody who held the segment can write', async () => {
+  const { cluster, server, shred } = await registryWith({ journaled: true }, 'n1');
+  const claim = encodeRecord({ kind: 'claim', node: 'n1', session: 'n1-1', epoch: 5, previous: 0 });
+  server?.append(key, { id: 'a', body: claim }, 0);
+  await cluster.lease('s', { ...journaled, epoch: 5 });
+  await shred('s', true);
+  const left = server?.range(key, 0, 100, 100) ?? [];
+  expect(left.map(({ body }) => decodeRecord(body))).toMatchObject([{ kind: 'shredded', epoch: 6, previous: 1 }]);
+  expect(server?.append(key, { id: 'b', body: claim }, 1)).toMatchObject({ kind: 'refused' });
+});
