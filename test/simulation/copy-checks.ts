@@ -32,8 +32,12 @@ export class CopyChecks {
       node.disk.onRemove = (path, file) => {
         const id = segmentOf(path, `/${node.name}/segments/`);
         if (id !== undefined) this.#removed(node, id, file);
+        const lost = segmentOf(path, `/${node.name}/lost+found/copies/`)?.replace(/^\d+\./, '');
+        if (lost !== undefined) this.#removedLost(node, lost, file);
       };
-      node.disk.onMove = (path, file) => {
+      node.disk.onMove = (path, file, from) => {
+        const aside = path.includes('/lost+found/') ? segmentOf(from, `/${node.name}/segments/`) : undefined;
+        if (aside !== undefined) this.#setAside(node, aside, file);
         const id = segmentOf(path, `/${node.name}/segments/`);
         if (id !== undefined) this.#had.add(keyOf(node.name, id, file.content));
       };
@@ -73,6 +77,25 @@ export class CopyChecks {
     } else if (sinceMs < GRACE_MS && namedMs === 0) {
       this.#world.fail(`${node.name} removed its copy of ${id} ${String(Math.round(sinceMs))} ms after it was named`);
     }
+  }
+
+  /** What goes to lost+found is nobody's copy. */
+  #setAside(node: SimNode, id: string, file: SimFile): void {
+    this.#had.delete(keyOf(node.name, id, file.content));
+    this.#world.journal.say('disk', 'a file is set aside', { node: node.name, segment: id });
+    if (node.context?.parts.copy(id as never) !== undefined)
+      this.#world.fail(`${node.name} moved its copy of ${id} to lost+found`);
+  }
+
+  #removedLost(node: SimNode, id: string, file: SimFile): void {
+    this.#world.journal.say('disk', 'a lost file goes', { node: node.name, segment: id });
+    const isAllThereIs =
+      !file.isDamaged &&
+      !file.content.startsWith('stray') &&
+      this.#world.cold.files.get(id) === undefined &&
+      this.#truths.of(id).shredsUntil <= this.#world.now - SHREDDED_MS &&
+      !this.#isElsewhere(node, id, file.content);
+    if (isAllThereIs) this.#world.fail(`${node.name} deleted all there was of ${id} from lost+found`);
   }
 
   #isElsewhere(node: SimNode, id: string, content: string): boolean {

@@ -30,6 +30,7 @@ export class Ending {
       ...held.map(({ segment, node }) => `${segment} is still held by ${node}`),
       ...this.#ofPlacement(),
       ...this.#ofCopies(),
+      ...this.#ofFiles(),
     ];
   }
 
@@ -72,6 +73,27 @@ export class Ending {
     return problems;
   }
 
+  /** Whatever lies where the copies are is one, and sound; one that vanished from cold storage is there somewhere if it was. */
+  #ofFiles(): string[] {
+    const problems: string[] = [];
+    for (const { name, disk, context } of this.#alive) {
+      const directory = `/${name}/segments/`;
+      for (const [path, file] of disk.files) {
+        if (!path.startsWith(directory)) continue;
+        const id = path.slice(path.lastIndexOf('/') + 1, -'.sqlite'.length);
+        const isRecorded = context?.parts.copy(id as never) !== undefined;
+        if (!isRecorded && !this.#isKeptFor(id)) problems.push(`${name} has a file of ${id} that is no copy`);
+        if (isRecorded && file.isDamaged) problems.push(`${name} serves a damaged copy of ${id}`);
+      }
+    }
+    return problems;
+  }
+
+  /** A damaged file of what has vanished may be all there is. */
+  #isKeptFor(id: string): boolean {
+    return this.#expected(id) === undefined && leaseOf(this.#world, id)?.state !== 'shredded';
+  }
+
   #ofCopy(
     { name, disk, context }: SimNode,
     id: string,
@@ -84,7 +106,6 @@ export class Ending {
       const isShredded = leaseOf(this.#world, id)?.state === 'shredded';
       return isShredded && recorded !== undefined ? 'a copy that was shredded' : undefined;
     }
-    // A file without a record is nobody's: it is not served, and whoever looks for such files finds it.
     if (!isNamed) return recorded === undefined ? undefined : 'a copy that it is not to have';
     if (file === undefined || recorded === undefined) return 'no copy';
     if (file.content !== current) return 'an old copy';

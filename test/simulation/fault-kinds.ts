@@ -24,5 +24,10 @@ export const FAULT_KINDS = [
   'clock jump',
   'engine child dies',
   'catalogue lost',
+  'silent bit flip',
+  'stray file',
+  'leader cut off',
+  'drain',
+  'name claimed twice',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

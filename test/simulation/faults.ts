@@ -1,6 +1,10 @@
+import { decodeDocument, LeaderDocument } from '../../src/messages/documents.ts';
+import { keys } from '../../src/messages/keys.ts';
 import { leasesOf } from './documents.ts';
 import { type FaultKind } from './fault-kinds.ts';
 import { type Random } from './random.ts';
+import { type Control } from '../../src/messages/control.ts';
+import { LifeFaults } from './life-faults.ts';
 import { CALM } from './sim-network.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
@@ -21,11 +25,16 @@ export class Faults {
   readonly #heal = new Set<() => void>();
   #isOver = false;
 
-  constructor(world: World, truths: Truths, random: Random) {
+  constructor(world: World, truths: Truths, control: Control, random: Random) {
     this.#world = world;
     this.#truths = truths;
     this.#random = random;
-    this.#kinds = { ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() };
+    const undoneAfter = (ms: number, undo: () => void): true => this.#for(ms, undo);
+    const life = new LifeFaults({ world, control, random: random.fork(), undoneAfter, isOver: () => this.#isOver });
+    this.#kinds = {
+      ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
+      ...life.kinds,
+    };
     for (const [kind, everyMs] of world.plan.faultEveryMs) this.#arm(kind, everyMs);
   }
 
@@ -88,16 +97,6 @@ export class Faults {
         node.stop();
         return this.#for(this.#random.chance(0.7) ? this.#shortMs() : long(), start(node));
       },
-      'rolling restart': () => {
-        for (const [index, node] of this.#world.nodes.entries()) {
-          this.#world.timeline.after(index * 12_000, () => {
-            if (this.#isOver || node.process === undefined) return;
-            node.stop();
-            this.#for(this.#random.between(1_000, 8_000), start(node));
-          });
-        }
-        return true;
-      },
       pause: (node) => this.#pause(node, false),
       suspend: (node) => this.#pause(node, true),
       'engine child dies': (node) => node.engine?.crashChild() === true,
@@ -155,6 +154,10 @@ export class Faults {
           network.weather = CALM;
         });
       },
+      'leader cut off': () => {
+        const leader = this.#world.node(leaderOf(this.#world) ?? '');
+        return leader !== undefined && cut(leader, true, true);
+      },
       'server restart': () => {
         const all = this.#world.nodes.filter(({ name }) => network.isWhole(name));
         for (const { name } of all) network.cut(name, { up: true, down: true });
@@ -199,6 +202,15 @@ export class Faults {
     } satisfies Partial<Record<FaultKind, Inject>>;
   }
 
+  #flip(node: SimNode, isSilent: boolean): boolean {
+    const path = this.#random.pick(copiesOf(node));
+    const file = path === undefined ? undefined : node.disk.files.get(path);
+    if (path === undefined || file === undefined) return false;
+    node.disk.files.set(path, { ...file, isDamaged: true, isSilent });
+    this.#truths.lose(node.name, segmentOf(path));
+    return true;
+  }
+
   #ofDisks() {
     const calm = { delayMs: 1, failures: 0 };
     return {
@@ -220,12 +232,13 @@ export class Faults {
           disk.isFull = false;
         });
       },
-      'bit flip': (node) => {
-        const path = this.#random.pick(copiesOf(node));
-        const file = path === undefined ? undefined : node.disk.files.get(path);
-        if (path === undefined || file === undefined) return false;
-        file.isDamaged = true;
-        this.#truths.lose(node.name, segmentOf(path));
+      'bit flip': (node) => this.#flip(node, false),
+      'silent bit flip': (node) => this.#flip(node, true),
+      'stray file': ({ name, disk }) => {
+        const id = this.#random.pick(['z1', 'z2', 's1', 's2', 'f1', 'f2', 'x1', 'y1']) ?? 'z1';
+        const path = this.#truths.copyPath(name, id);
+        if (disk.files.has(path)) return false;
+        disk.files.set(path, { content: `stray-${String(this.#random.integer(1, 9))}\n`, isDamaged: false });
         return true;
       },
       'disk replaced': (node) => {
@@ -250,6 +263,11 @@ export class Faults {
       },
     } satisfies Partial<Record<FaultKind, Inject>>;
   }
+}
+
+function leaderOf({ metadata }: World): string | undefined {
+  const entry = metadata.entry(keys.leader);
+  return entry === undefined ? undefined : decodeDocument(LeaderDocument, keys.leader, entry.value).node;
 }
 
 function copiesOf({ name, disk }: SimNode): string[] {

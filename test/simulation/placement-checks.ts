@@ -87,7 +87,7 @@ export class PlacementChecks {
     for (const node of before.nodes) {
       if (next.nodes.includes(node)) continue;
       const awayMs = this.#world.unwellForMs(node);
-      if (awayMs >= this.#world.plan.rebuildAfterMs - SILENCE_SLACK_MS) continue;
+      if (awayMs >= this.#world.plan.rebuildAfterMs - SILENCE_SLACK_MS || this.#world.isDrained(node)) continue;
       this.#world.fail(`${by} placed without ${node}, which was away for ${String(Math.round(awayMs))} ms only`);
     }
   }

@@ -19,6 +19,9 @@ export interface RunPlan {
   readonly coldScanIntervalMs: number;
   readonly promoteAfterMs: number;
   readonly releaseAfterMs: number;
+  readonly scrubPeriodMs: number;
+  readonly surveyIntervalMs: number;
+  readonly lostFilesForMs: number;
   /** How long faults happen. */
   readonly faultsMs: number;
   /** The mean time between two requests of clients, ms. */
@@ -55,6 +58,9 @@ export function drawPlan(random: Random): RunPlan {
     faultsMs,
     requestEveryMs: random.scale(150, 1_500),
     faultEveryMs: drawFaults(random, faultsMs),
+    scrubPeriodMs: random.between(30_000, 60_000),
+    surveyIntervalMs: random.between(20_000, 40_000),
+    lostFilesForMs: random.between(30_000, 120_000),
   };
 }
 

@@ -34,7 +34,7 @@ export async function run(seed: number): Promise<RunResult> {
     const checks = new Checks(world, truths);
     const client = new Client(world.timeline, world.network, world.journal, random.fork());
     const workload = new Workload(world, truths, client, random.fork());
-    const faults = new Faults(world, truths, random.fork());
+    const faults = new Faults(world, truths, client.control, random.fork());
     await world.timeline.runUntil(plan.faultsMs, () => world.violation !== undefined);
     workload.end();
     endFaults(world, faults, random.fork());
@@ -105,8 +105,6 @@ class Quiet {
     let problems = this.#ending.problems();
     while (problems.length > 0 && this.#world.now < until && this.#isGood()) {
       await this.#through(this.#workload.tidyUp());
-      // Nobody notices before somebody reads it.
-      if (problems.some((problem) => problem.includes('damaged'))) await this.#through(this.#ending.readAll(false));
       await this.#pass(5_000);
       problems = this.#ending.problems();
     }

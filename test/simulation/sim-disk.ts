@@ -40,7 +40,7 @@ export class SimMachineDisk {
   /** Told of each file before it goes. */
   onRemove: (path: string, file: SimFile) => void = () => undefined;
   /** Told of each file that has got another name. */
-  onMove: (path: string, file: SimFile) => void = () => undefined;
+  onMove: (path: string, file: SimFile, from: string) => void = () => undefined;
 
   constructor(random: Random) {
     this.#random = random;
@@ -137,7 +137,7 @@ class SimDisk implements Disk {
       if (file === undefined) throw new TroughError('DATA_DIRECTORY_UNUSABLE', `there is no file ${from}`);
       files.delete(from);
       files.set(to, file);
-      this.#machine.onMove(to, file);
+      this.#machine.onMove(to, file, from);
     });
   }
 

@@ -103,7 +103,7 @@ export class SimEngine implements Engine {
   #sound(file: string): SimFile {
     const there = this.#deps.disk.files.get(file);
     if (there === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no file ${file}`);
-    if (there.isDamaged) throw new TroughError('SEGMENT_DAMAGED', `${file} is damaged`);
+    if (there.isDamaged && there.isSilent !== true) throw new TroughError('SEGMENT_DAMAGED', `${file} is damaged`);
     return there;
   }
 

@@ -28,6 +28,13 @@ export interface Surroundings {
   readonly nextBase: () => string;
 }
 
+/** A machine of its own whose process goes by the name of another node. */
+export interface Disguise {
+  readonly machine: string;
+  /** What its sessions are told by, after the name of the node. */
+  readonly mark: string;
+}
+
 const HOST: Host = {
   nodePath: '',
   env: {},
@@ -57,6 +64,7 @@ export class SimNode {
   readonly settings: Settings;
   readonly disk: SimMachineDisk;
   readonly #around: Surroundings;
+  readonly #disguise: Disguise;
   readonly #random: Random;
   readonly #rate: number;
   skewMs = 0;
@@ -67,8 +75,9 @@ export class SimNode {
   /** When it was last not healthy: down, paused or cut off, ms of the run. */
   unwellUntil = 0;
 
-  constructor(settings: Settings, around: Surroundings, random: Random) {
+  constructor(settings: Settings, around: Surroundings, random: Random, disguise?: Disguise) {
     this.name = settings.node;
+    this.#disguise = disguise ?? { machine: settings.node, mark: '' };
     this.settings = settings;
     this.#around = around;
     this.#random = random;
@@ -103,7 +112,7 @@ export class SimNode {
     if (this.#running !== undefined) return;
     this.#starts += 1;
     const { timeline, journal } = this.#around;
-    const process = new SimProcess(`${this.name}#${String(this.#starts)}`, timeline, {
+    const process = new SimProcess(`${this.name}#${this.#disguise.mark}${String(this.#starts)}`, timeline, {
       rate: this.#rate,
       skewMs: () => this.skewMs,
     });
@@ -182,12 +191,12 @@ export class SimNode {
     supervisor.adopt('query observer', () => {
       queries[Symbol.dispose]();
     });
-    const wire = network.plug(this.name, process);
+    const wire = network.plug(this.#disguise.machine, process);
     supervisor.adopt('NATS connection', () => {
       network.unplug(wire);
     });
     while (wire.status !== 'connected') await process.call(100, () => undefined);
-    const store = metadata.handle(process, this.name);
+    const store = metadata.handle(process, this.#disguise.machine);
     supervisor.adopt('metadata store', () => store[Symbol.asyncDispose]());
     const bus = new WireBus(wire, { log, after: process.after });
     supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
@@ -204,7 +213,7 @@ export class SimNode {
       signal: giveUp.signal,
       bus,
       store,
-      cold: cold.port(process, this.name, this.disk),
+      cold: cold.port(process, this.#disguise.machine, this.disk),
       engine,
       disk: this.disk.port(process),
       natsUrl: 'simulated',

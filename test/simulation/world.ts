@@ -18,6 +18,8 @@ const RULES = [
 /** A node that is well again counts as well after this: a beat has been heard of it. */
 const WELL_AFTER_MS = 6_000;
 const LOOK_EVERY_MS = 500;
+/** What follows from a drain that was taken back may come so much later. */
+const DRAINED_MS = 30_000;
 
 /** Everything there is in one run. */
 export class World implements Surroundings {
@@ -93,8 +95,17 @@ export class World implements Surroundings {
   /** A node that others do not hear, though it runs and is connected. */
   readonly unheard = new Set<string>();
 
+  /** Until when each node was to be emptied, ms of the run; Infinity while it is. */
+  readonly drained = new Map<string, number>();
+  /** Processes on other machines under the names of nodes. */
+  readonly others = new Set<SimNode>();
+
+  isDrained(name: string): boolean {
+    return (this.drained.get(name) ?? -Infinity) > this.now - DRAINED_MS;
+  }
+
   close(): void {
-    for (const node of this.nodes) {
+    for (const node of [...this.nodes, ...this.others]) {
       node.kill();
       node.disk.close();
     }
@@ -132,6 +143,9 @@ async function makeNode(node: NodePlan, world: World, random: Random): Promise<S
       coldScanIntervalMs: ms(plan.coldScanIntervalMs),
       promoteAfterMs: ms(plan.promoteAfterMs),
       releaseAfterMs: ms(plan.releaseAfterMs),
+      scrubPeriodMs: ms(plan.scrubPeriodMs),
+      surveyIntervalMs: ms(plan.surveyIntervalMs),
+      lostFilesForMs: ms(plan.lostFilesForMs),
     },
   });
   return new SimNode(settings, world, random);

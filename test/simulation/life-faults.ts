@@ -1,0 +1,131 @@
+import { type Control } from '../../src/messages/control.ts';
+import { keys } from '../../src/messages/keys.ts';
+import { type FaultKind } from './fault-kinds.ts';
+import { type Random } from './random.ts';
+import { SimNode } from './sim-node.ts';
+import { type World } from './world.ts';
+
+export interface LifeFaultsDeps {
+  readonly world: World;
+  readonly control: Control;
+  readonly random: Random;
+  /** After so many ms, or when the faults end. */
+  readonly undoneAfter: (ms: number, undo: () => void) => true;
+  readonly isOver: () => boolean;
+}
+
+const LOOK_EVERY_MS = 100;
+const AGAIN_MS = 2_000;
+/** A request is carried out sooner than that, or not at all. */
+const SURELY_MS = 60_000;
+/** Who has been well for so long has its name for itself. */
+const SETTLED_MS = 15_000;
+
+/** What operators do to a cluster, well or badly. */
+export class LifeFaults {
+  readonly #deps: LifeFaultsDeps;
+  #others = 0;
+
+  constructor(deps: LifeFaultsDeps) {
+    this.#deps = deps;
+  }
+
+  get kinds() {
+    return {
+      'rolling restart': () => this.#rollingRestart(),
+      drain: (node) => this.#drain(node),
+      'name claimed twice': (node) => this.#claim(node),
+    } satisfies Partial<Record<FaultKind, (node: SimNode) => boolean>>;
+  }
+
+  /** Each node in its turn, away for two fifths of the time after which it would be given up: two minutes of five. */
+  #rollingRestart(): boolean {
+    const { world, undoneAfter, isOver, random } = this.#deps;
+    const awayMs = world.plan.rebuildAfterMs * 0.4;
+    for (const [index, node] of world.nodes.entries()) {
+      world.timeline.after(index * (awayMs + 8_000), () => {
+        if (isOver() || node.process === undefined) return;
+        node.stop();
+        undoneAfter(awayMs * random.between(0.5, 1), () => {
+          node.start();
+        });
+      });
+    }
+    return true;
+  }
+
+  #drain({ name }: SimNode): boolean {
+    const { world, undoneAfter, random } = this.#deps;
+    if (world.drained.get(name) === Infinity) return false;
+    world.drained.set(name, Infinity);
+    this.#keepDrained(name);
+    return undoneAfter(random.between(5_000, 90_000), () => {
+      world.drained.set(name, world.now);
+      this.#keepUndrained(name, world.now + SURELY_MS);
+    });
+  }
+
+  /** Who drains a node looks whether that was taken in. */
+  #keepDrained(node: string): void {
+    const { world } = this.#deps;
+    const isThere = world.metadata.entry(keys.drain(node)) !== undefined;
+    if (world.drained.get(node) !== Infinity || isThere) return;
+    this.#ask('drain', node, () => {
+      this.#keepDrained(node);
+    });
+  }
+
+  /** A request that was held up may still drain it. */
+  #keepUndrained(node: string, until: number): void {
+    const { world } = this.#deps;
+    if (world.drained.get(node) === Infinity || world.now > until) return;
+    const again = (): void => {
+      this.#keepUndrained(node, until);
+    };
+    if (world.metadata.entry(keys.drain(node)) === undefined) {
+      world.timeline.after(AGAIN_MS, again);
+      return;
+    }
+    world.drained.set(node, world.now);
+    this.#ask('undrain', node, again);
+  }
+
+  #ask(op: 'drain' | 'undrain', node: string, then: () => void): void {
+    const { world, control } = this.#deps;
+    const after = (what: string) => () => {
+      world.journal.say('operator', `${op}: ${what}`, { node });
+      world.timeline.after(AGAIN_MS, then);
+    };
+    control.drain({ op, node }).then(after('done'), after('failed'));
+  }
+
+  /**
+   * Somebody starts another machine under the name of a node, and what looks after processes starts it again and again. It is taken away when the
+   * node is not to be reached: then it would be that node, with an empty disk, and writes that are nowhere else would be lost with it.
+   */
+  #claim(node: SimNode): boolean {
+    const { world, random, undoneAfter } = this.#deps;
+    if (!world.isWell(node.name)) return false;
+    this.#others += 1;
+    const disguise = { machine: `other${String(this.#others)}`, mark: `other${String(this.#others)}-` };
+    const other = new SimNode(node.settings, world, random.fork(), disguise);
+    world.others.add(other);
+    other.start();
+    this.#watch(node, other);
+    return undoneAfter(random.between(3_000, 30_000), () => {
+      other.kill();
+      world.others.delete(other);
+    });
+  }
+
+  #watch(node: SimNode, other: SimNode): void {
+    const { world } = this.#deps;
+    world.timeline.after(LOOK_EVERY_MS, () => {
+      if (!world.others.has(other)) return;
+      if (other.context !== undefined && world.wellForMs(node.name) > SETTLED_MS)
+        world.fail(`another process runs as ${node.name}, which was well all the time`);
+      if (node.isRunning && world.network.isWhole(node.name)) this.#watch(node, other);
+      else other.kill();
+    });
+  }
+}
