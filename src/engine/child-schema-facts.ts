@@ -1,4 +1,5 @@
 import { timeCallsOutsideDefaults } from '../model/sql-time-calls.ts';
+import { findInexact, firstNamed } from '../model/sql-exactness.ts';
 import { SqlScanner } from '../model/sql-scanner.ts';
 import { type Sqlite } from './child-database.ts';
 
@@ -21,6 +22,8 @@ export interface SchemaFacts {
   /** Tables whose checks, generated columns or indexes call functions of time, and which: SQLite allows them no present time. */
   readonly timeless: readonly { readonly lower: string; readonly functions: ReadonlySet<string> }[];
   readonly hasStatistics: boolean;
+  /** Tables and views, in lower case, whose use comes upon something that no script may use (`../model/sql-exactness.ts`). */
+  readonly inexact: ReadonlySet<string>;
 }
 
 interface SchemaRow {
@@ -57,7 +60,21 @@ export function readSchemaFacts(db: Sqlite): SchemaFacts {
       return functions.size === 0 ? [] : [{ lower: tbl_name.toLowerCase(), functions }];
     }),
     hasStatistics: schema.some(({ name }) => name === 'sqlite_stat1'),
+    inexact: inexactOf(schema),
   };
+}
+
+/** Scripts cannot make such views and triggers, but a file may have come with them. A trigger stands for its table. */
+function inexactOf(schema: readonly SchemaRow[]): ReadonlySet<string> {
+  const reach = schema
+    .filter(({ type }) => type === 'view' || type === 'trigger')
+    .map(({ tbl_name, sql }) => ({ name: tbl_name.toLowerCase(), sql: sql ?? '' }));
+  const found = new Set(reach.filter(({ sql }) => findInexact(sql, 'CREATE') !== undefined).map(({ name }) => name));
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const { name, sql } of reach) if (firstNamed(sql, found) !== undefined) found.add(name);
+  }
+  return found;
 }
 
 function numbered(db: Sqlite, name: string): NumberedTable[] {

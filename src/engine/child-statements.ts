@@ -1,4 +1,5 @@
 import { TroughError } from '../errors.ts';
+import { firstNamed } from '../model/sql-exactness.ts';
 import { parseScript } from '../model/sql-rules.ts';
 import { type SqlStatement } from '../model/sql-script.ts';
 import { timeCallsOutsideDefaults, withOwnTimeNames } from '../model/sql-time-calls.ts';
@@ -68,6 +69,7 @@ export class Statements {
     const { text, keyword } = parsed;
     const kept = this.#ready.get(text);
     if (kept !== undefined) return kept;
+    this.#refuseInexact(parsed);
     const timeless = this.#timeless(parsed);
     const statement = timeless === undefined ? this.#prepareNew(text) : this.#prepareOwnCalls(text, timeless);
     const ready = { parsed, statement, timeless, inserts: this.#inserts(parsed, statement) };
@@ -77,11 +79,14 @@ export class Statements {
   }
 
   /** Whether it may take a new row's number from SQLite in that table. */
-  choosesRowid(text: string, { name }: NumberedTable): boolean {
+  choosesRowid(text: string, table: NumberedTable): boolean {
     const root = this.#db.prepare<unknown[], bigint>('SELECT rootpage FROM main.sqlite_schema WHERE name = ?').pluck();
-    const page = root.get(name);
+    const page = root.get(table.name);
+    const isOfVirtual = [...this.facts.virtual.values()].some((own) => own.includes(table));
     const cursors = new Set<bigint>();
     for (const { opcode, p1, p2 } of this.#program(text)) {
+      // What a virtual table does to its own tables is in no program.
+      if (opcode === 'VUpdate' && isOfVirtual) return true;
       if (opcode === 'OpenWrite' && p2 === page) cursors.add(p1);
       if (opcode === 'NewRowid' && cursors.has(p1)) return true;
     }
@@ -95,6 +100,14 @@ export class Statements {
     } catch (error) {
       throw sqlError(error, 'prepare');
     }
+  }
+
+  #refuseInexact({ text, keyword }: SqlStatement): void {
+    if (keyword === 'DROP' || this.facts.inexact.size === 0) return;
+    const name = firstNamed(text, this.facts.inexact);
+    if (name === undefined) return;
+    const message = `'${name}' tells of the state of the file, which may be another when the write is run again`;
+    throw new TroughError('SQL_REFUSED', message, { name });
   }
 
   /** The statement's own calls must not be mistaken for those in the schema. Where SQLite will not have that, they are. */

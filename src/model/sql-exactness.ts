@@ -47,6 +47,16 @@ export function findInexact(sql: string, keyword: string): Inexact | undefined {
   return undefined;
 }
 
+/** The first of these tables, in lower case, that the SQL may name. */
+export function firstNamed(sql: string, tables: ReadonlySet<string>): string | undefined {
+  const scanner = new SqlScanner(sql);
+  while (scanner.next()) {
+    const name = scanner.name.toLowerCase();
+    if (tables.has(name)) return name;
+  }
+  return undefined;
+}
+
 function reasonAgainst(name: string, keyword: string): string | undefined {
   if (name === 'dbstat' || isInexactPragma(name)) return `not authorized to use function: ${name}`;
   if (name === COUNTER_TABLE) return `table ${name} may not be used`;

@@ -176,11 +176,37 @@ test.each([
   expect(at.write(sql)[0]).toMatch(/^non-deterministic functions prohibited in /);
 });
 
-test('what counts from when the connection was opened is refused, also when a trigger of an older file calls it', () => {
+test('what counts from when the connection was opened is refused, also when a default of an older file calls it', () => {
   using at = new OpenWriter();
-  at.db.exec('create table t (a); create trigger r after insert on t begin update t set a = total_changes(); end');
-  expect(at.write('insert into t values (1)', 'delete from t where a = total_changes()')).toEqual([
+  at.db.exec('create table t (a, b default (total_changes()))');
+  expect(at.write('insert into t (a) values (1)', 'delete from t where a = total_changes()')).toEqual([
     'not authorized to use function: total_changes',
     'not authorized to use function: total_changes',
+  ]);
+});
+
+test('a view or a trigger of an older file that tells of the file is refused with everything that reaches it', () => {
+  using at = new OpenWriter();
+  at.db.exec(`create table t (a); create table u (a); create table free (a);
+    create view pages as select page_count as n from pragma_page_count;
+    create view more as select n + 1 as m from pages;
+    create trigger r after insert on u begin insert into t select name from dbstat; end;
+    create trigger s after delete on free begin insert into u values (1); end`);
+  const refusal = (name: string): string =>
+    `'${name}' tells of the state of the file, which may be another when the write is run again`;
+  expect(
+    at.write(
+      'insert into t select n from pages',
+      'insert into t select m from more',
+      'insert into u values (1)',
+      'insert into free values (1)',
+      'delete from free',
+      'insert into t values (1)',
+    ),
+  ).toEqual([refusal('pages'), refusal('more'), refusal('u'), refusal('free'), refusal('free'), 'ok']);
+  expect(at.write('drop view pages; drop trigger r', 'delete from free', 'insert into u values (1)')).toEqual([
+    'ok',
+    'ok',
+    'ok',
   ]);
 });
