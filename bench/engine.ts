@@ -6,6 +6,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bombLines } from './lines/bombs.ts';
 import { endlessLines } from './lines/endless.ts';
 import { IDLE, idle } from './lines/idle.ts';
 import { loadLines } from './lines/loads.ts';
@@ -30,7 +31,7 @@ const plan = planFrom(process.env);
 const samples = new Samples();
 const failures: string[] = [];
 const stages: readonly { readonly segments: number; readonly lines: readonly Line[] }[] = [
-  { segments: FEW, lines: [...loadLines, ...endlessLines, ...natsLines, streamLine] },
+  { segments: FEW, lines: [...loadLines, ...endlessLines, ...bombLines, ...natsLines, streamLine] },
   { segments: plan.many, lines: [manyLine('many')] },
   { segments: plan.huge, lines: [manyLine('huge')] },
 ];

@@ -16,7 +16,7 @@ const SEGMENTS = ['live', 'copy'] as const;
 type Segment = (typeof SEGMENTS)[number];
 
 /** Of the codes that are not a plain 400. */
-const STATUS: Readonly<Record<string, number>> = { ENGINE_DEADLINE: 504, SQL_TOO_LARGE: 413 };
+const STATUS: Readonly<Record<string, number>> = { ENGINE_DEADLINE: 504, ENGINE_MEMORY: 413, SQL_TOO_LARGE: 413 };
 
 const NATS_TIMEOUT_MS = 60_000;
 
