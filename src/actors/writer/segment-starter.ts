@@ -50,8 +50,10 @@ export class SegmentStarter {
     }
     const isOurs = lease.session === this.#deps.self.session;
     if (lease.stream !== null && isOurs) return this.#withJournal(id, lease, revision, { schemaSql, hasBase });
-    // Without a journal a lease with unpublished writes was open here before, whatever the asker thinks: its file is the newest state there is.
-    if (!isOurs || lease.unpromoted) return this.again(id);
+    // Without a journal a lease that is not as it was granted was open here before, whatever the asker thinks: its file may be the newest state
+    // there is. A request that was held up, or comes twice, knows nothing of what was written since.
+    const isAsGranted = isOurs && !lease.unpromoted && (await this.#leases.read(id))?.revision === revision;
+    if (!isAsGranted) return this.again(id);
     const prepared = await this.#opener.prepareGranted(id, lease, hasBase);
     return this.#alone(id, lease, revision, prepared, schemaSql);
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { keys } from '../../../src/messages/keys.ts';
+import { ask } from '../../../src/runtime/ask.ts';
 import { leaseDocument } from '../../support/fake-cluster.ts';
 import { sha256Of } from '../../support/fake-cold-store.ts';
 import { id, paths, writeHost } from './write-host-fixture.ts';
@@ -208,4 +209,22 @@ test('a stop ends the writing of all segments and keeps leases and files', async
   expect(content()).toBe('a\n');
   expect(await cluster.leaseOf(id)).toMatchObject({ state: 'held', unpromoted: true });
   expect(host.openCount).toBe(0);
+});
+
+test('an open request that comes again while the segment is broken takes no acknowledged write away', async () => {
+  const { cluster, engine, disk, host, ref, write, content } = writeHost();
+  const revision = await cluster.lease(id, {});
+  const request = { lease: leaseDocument(id, {}), revision, schemaSql: '', hasBase: false };
+  const open = (): Promise<unknown> => ask(ref, (reply) => ({ kind: 'open', request, reply }));
+  await open();
+  await write('a');
+  const noProcess = new TroughError('ENGINE_CHILD_DIED', 'no process');
+  for (let time = 0; time < 2; time += 1) engine.gate.failNext('openWriter', noProcess);
+  engine.sessions[0]?.die();
+  await cluster.settle();
+  expect(host.hotFile(id)).toBeUndefined();
+  await open();
+  expect([content(), disk.names(paths.lostDir)]).toEqual(['a\n', []]);
+  await write('b');
+  expect(content()).toBe('a\nb\n');
 });
