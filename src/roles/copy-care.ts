@@ -14,7 +14,7 @@ import { SHA256_HEADER } from './bus-calls.ts';
 import { answerJson, decodeJson } from './endpoints.ts';
 import { type NodeContext } from './node-context.ts';
 
-const TICK_MS = 1_000;
+const TICK_MS = 5_000;
 const STORE_DEADLINE_MS = 30_000;
 
 export interface CareParts {
