@@ -1,18 +1,25 @@
-/** One task of a key at a time, in the order of the calls. Keys are told apart by stream and name. */
-export class KeyLanes {
-  readonly #tails = new Map<string, Promise<undefined>>();
+import { orAborted } from './or-aborted.ts';
 
-  /** `work`'s result; it begins when all earlier ones of that key are done. */
-  async run<T>(lane: string, work: () => Promise<T>): Promise<T> {
+/** One task of a key at a time, in the order of the calls. */
+export class KeyLanes {
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  /**
+   * `work`'s result; it begins when all earlier ones of that key are done, or when the signal has fired: then it must do nothing but say so.
+   */
+  async run<T>(lane: string, work: () => Promise<T>, ended: AbortSignal): Promise<T> {
     const before = this.#tails.get(lane);
     const done = Promise.withResolvers<undefined>();
-    this.#tails.set(lane, done.promise);
+    const tail = before === undefined ? done.promise : before.then(() => done.promise);
+    this.#tails.set(lane, tail);
     try {
-      await before;
+      if (before !== undefined) await orAborted(before, ended);
       return await work();
     } finally {
-      if (this.#tails.get(lane) === done.promise) this.#tails.delete(lane);
       done.resolve(undefined);
+      void tail.then(() => {
+        if (this.#tails.get(lane) === tail) this.#tails.delete(lane);
+      });
     }
   }
 }

@@ -12,6 +12,7 @@ import {
 } from './journal.ts';
 import { KeyLanes } from './key-lanes.ts';
 import { type AppendAnswer, type MemoryJournalServer } from './memory-journal-server.ts';
+import { ABORTED, orAborted } from './or-aborted.ts';
 import { chooseStream } from './stream-choice.ts';
 
 /** One way of a call, on which something may happen to it. */
@@ -83,7 +84,7 @@ export class MemoryJournal implements Journal {
     checkSequence(expected, 'the expected sequence');
     const ended = this.#until(signal);
     const copy = { ...entry, body: Uint8Array.from(entry.body) };
-    return this.#lanes.run(`${key.stream}.${key.name}`, () => this.#append(key, copy, expected, ended));
+    return this.#lanes.run(`${key.stream}.${key.name}`, () => this.#append(key, copy, expected, ended), ended);
   }
 
   async last(key: JournalKey, signal?: AbortSignal): Promise<JournalRecord | undefined> {
@@ -190,7 +191,8 @@ export class MemoryJournal implements Journal {
     const way = this.#wayThere(call, run);
     // A refusal that nobody waits for any more.
     way.catch(() => undefined);
-    return orAborted(way, ended);
+    const answer = await orAborted(way, ended);
+    return answer === ABORTED ? LOST : answer;
   }
 
   async #wayThere<T>(call: Omit<JournalLeg, 'way'>, run: () => T): Promise<T | typeof LOST> {
@@ -228,21 +230,6 @@ export class MemoryJournal implements Journal {
 
 function callOf(call: JournalLeg['call'], { stream, name }: JournalKey): Call {
   return { call, stream, name, id: undefined };
-}
-
-/** LOST when the signal fires first. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | typeof LOST> {
-  const aborted = Promise.withResolvers<typeof LOST>();
-  const end = (): void => {
-    aborted.resolve(LOST);
-  };
-  if (signal.aborted) end();
-  signal.addEventListener('abort', end);
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
 }
 
 function unknown(key: JournalKey, ended: AbortSignal): TroughError {

@@ -137,6 +137,36 @@ describe('the journal in JetStream when answers are lost', () => {
     expect(await texts(at.calm, at.key)).toEqual(['body 0']);
   });
 
+  it('lets who gives up go, also behind an append of the same key that is stuck', async () => {
+    await using at = await behindProxy();
+    at.proxy.deafen();
+    const stuck = at.journal.append(at.key, entry('1'), 0);
+    const landed = await sequenceOf(at.calm, at.key, '1');
+    const giveUp = new AbortController();
+    const second = errorOf(at.journal.append(at.key, entry('2'), landed, giveUp.signal));
+    const third = at.journal.append(at.key, entry('3'), landed);
+    giveUp.abort();
+    expect((await second).code).toBe('JOURNAL_UNREACHABLE');
+    at.proxy.cut();
+    expect(await stuck).toBe(landed);
+    await third;
+    expect(await texts(at.calm, at.key)).toEqual(['1', '3']);
+  });
+
+  it('lets so many bytes wait and no more, but for the reserved', async () => {
+    await using proxy = await tcpProxy(server.url);
+    await using at = await connectJournal([proxy.url], { waitingBytes: 50_000 });
+    const keys = Array.from({ length: 7 }, () => newKey(at.journal));
+    const [reservedKey = newKey(at.journal), tooMuch = newKey(at.journal), ...others] = keys;
+    proxy.deafen();
+    const waiting = others.map((key) => at.journal.append(key, entry('1', 'x'.repeat(9_000)), 0));
+    expect((await errorOf(at.journal.append(tooMuch, entry('1', 'x'.repeat(9_000)), 0))).code).toBe('JOURNAL_BUSY');
+    const claim = at.journal.append(reservedKey, entry('1', 'x'.repeat(9_000), true), 0);
+    proxy.cut();
+    for (const sequence of await Promise.all([...waiting, claim])) expect(sequence).toBeGreaterThan(0);
+    expect(await at.journal.append(tooMuch, entry('1', 'x'.repeat(9_000)), 0)).toBeGreaterThan(0);
+  });
+
   it('goes on reading where the connection broke', async () => {
     await using at = await behindProxy();
     const sequences = await fill(at.calm, at.key, 1_200, 'x'.repeat(4_000));

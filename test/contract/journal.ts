@@ -229,6 +229,11 @@ function endings(open: OpenJournal): void {
     expect((await errorOf(closed.append(key, entry('2'), 1))).code).toBe('STOPPING');
     expect((await errorOf(closed.last(key))).code).toBe('STOPPING');
     expect((await errorOf(closed.purge(key, 1))).code).toBe('STOPPING');
+    const closing = await driver.other();
+    const keys = Array.from({ length: 30 }, () => newKey(journal));
+    const ends = keys.map((other) => errorOf(closing.append(other, entry('1'), 0)));
+    await closing[Symbol.asyncDispose]();
+    for (const { code } of await Promise.all(ends)) expect(['STOPPING', 'JOURNAL_UNKNOWN']).toContain(code);
     expect(await texts(journal, key)).toEqual(['1']);
   });
 }

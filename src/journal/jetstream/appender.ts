@@ -1,10 +1,11 @@
 import { TroughError } from '../../errors.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { fenced, full, lost, unknownOutcome, unreachable } from '../journal-errors.ts';
+import { ABORTED, orAborted } from '../or-aborted.ts';
 import { type JournalApi, type Letter, type Outcome } from './journal-api.ts';
 import { type Shipper } from './shipper.ts';
 import { type StreamGauge } from './stream-gauge.ts';
-import { type Connectedness, orAborted, pause, whenConnected } from './waiting.ts';
+import { type Connectedness, pause, whenConnected } from './waiting.ts';
 
 export interface AppenderDeps {
   readonly api: Pick<JournalApi, 'publish' | 'look'> & { readonly requests: Connectedness };
@@ -41,11 +42,15 @@ export class Appender {
     this.#deps = deps;
   }
 
-  /** The sequence. Errors: those of `Journal.append`. */
-  async append(letter: Letter, ended: AbortSignal): Promise<number> {
+  /**
+   * The sequence. Errors: those of `Journal.append`. `ended`: `giveUp`, or the journal is closed, which ends all that is under way by
+   * itself: thousands of listeners on one signal are slow.
+   */
+  async append(letter: Letter, ended: AbortSignal, giveUp: AbortSignal | undefined): Promise<number> {
     const { shipper, gauge } = this.#deps;
-    const first = await orAborted(shipper.ship(letter), ended);
-    if (first === undefined) {
+    const shipped = shipper.ship(letter);
+    const first = giveUp === undefined ? await shipped : await orAborted(shipped, ended);
+    if (first === ABORTED) {
       if (shipper.withdraw(letter))
         throw unreachable(`nothing was appended for ${letter.key.name}`, 'the wait was ended', ended.reason);
       throw unknownOutcome(letter.key, 'the wait for the answer was ended', ended.reason);
@@ -81,11 +86,8 @@ export class Appender {
         }
         await this.#rest(ended);
         if (ended.aborted) throw givenUp(letter, mayHaveLanded, settled, ended);
-        outcome = (await orAborted(this.#deps.api.publish(letter), ended)) ?? {
-          kind: 'unknown',
-          reason: 'given up',
-          arrived: true,
-        };
+        const again = await orAborted(this.#deps.api.publish(letter), ended);
+        outcome = again === ABORTED ? { kind: 'unknown', reason: 'the wait was ended', arrived: true } : again;
       }
     } finally {
       this.#retrying -= 1;

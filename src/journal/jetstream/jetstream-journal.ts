@@ -121,7 +121,8 @@ export class JetStreamJournal implements Journal {
     }
     this.#waitingBytes += letter.sizeBytes;
     try {
-      return await this.#lanes.run(letter.subject, () => this.#append(letter, entry.reserved === true, ended));
+      const append = (): Promise<number> => this.#append(letter, entry.reserved === true, ended, signal);
+      return await this.#lanes.run(letter.subject, append, ended);
     } finally {
       this.#waitingBytes -= letter.sizeBytes;
     }
@@ -206,12 +207,13 @@ export class JetStreamJournal implements Journal {
     return Promise.resolve();
   }
 
-  async #append(letter: Letter, reserved: boolean, ended: AbortSignal): Promise<number> {
+  async #append(letter: Letter, reserved: boolean, ended: AbortSignal, giveUp?: AbortSignal): Promise<number> {
     const { key, sizeBytes } = letter;
+    demandTime(key, ended);
     const { appender, gauge } = await this.#stream(key.stream, ended);
     if (!reserved && !(await gauge.hasRoom(sizeBytes))) throw full(key, gauge.bytes, gauge.ordinaryLimitBytes);
-    if (ended.aborted) throw unreachable(`nothing was appended for ${key.name}`, 'the wait was ended', ended.reason);
-    return appender.append(letter, ended);
+    demandTime(key, ended);
+    return appender.append(letter, ended, giveUp);
   }
 
   #letterOf(key: JournalKey, { id, body }: JournalEntry, expected: number): Letter {
@@ -284,6 +286,10 @@ export class JetStreamJournal implements Journal {
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
   }
+}
+
+function demandTime({ name }: JournalKey, ended: AbortSignal): void {
+  if (ended.aborted) throw unreachable(`nothing was appended for ${name}`, 'the wait was ended', ended.reason);
 }
 
 function isFailure(answer: object): answer is Failure {

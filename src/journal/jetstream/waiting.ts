@@ -30,19 +30,3 @@ export async function whenConnected(requests: Connectedness, signal: AbortSignal
     signal.addEventListener('abort', done);
   });
 }
-
-/** `work`'s result, or undefined when the signal fires first; `work` goes on then. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return undefined;
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      resolve(undefined);
-    };
-    signal.addEventListener('abort', end);
-    work
-      .finally(() => {
-        signal.removeEventListener('abort', end);
-      })
-      .then(resolve, reject);
-  });
-}

@@ -48,7 +48,7 @@ function scripted(outcomes: Outcome[], looks: { next?: Look; last?: Look }[] = [
     ...{ clock, random: () => 0.5, lostAfterMs },
   };
   const ending = new AbortController();
-  return { clock, sent, ending, appended: new Appender(deps).append(letter, ending.signal) };
+  return { clock, sent, ending, appended: new Appender(deps).append(letter, ending.signal, ending.signal) };
 }
 
 describe('an append whose answer is not plain', () => {
