@@ -29,22 +29,26 @@ export function reading(open: OpenJournal): void {
     expect(await collect(journal, newKey(journal))).toEqual([]);
   });
 
-  it('reads thousands of records of one key, also in small sips while others append', async () => {
-    await using driver = await open();
-    const { journal } = driver;
-    const other = await driver.other();
-    const key = newKey(journal);
-    const sequences = await fill(journal, key, 2_500);
-    const read: number[] = [];
-    for await (const { sequence } of other.read(key, { from: 0 })) {
-      read.push(sequence);
-      // A consumer that takes its time, and a key that goes on meanwhile.
-      if (read.length % 500 === 0) await fill(journal, key, 3);
-    }
-    expect(read.slice(0, 2_500)).toEqual(sequences);
-    expect(read.length).toBeLessThan(2_520);
-    expect(await collect(journal, key)).toHaveLength(2_515);
-  });
+  it(
+    'reads more than a thousand records of one key, also in small sips while others append',
+    { timeout: 60_000 },
+    async () => {
+      await using driver = await open();
+      const { journal } = driver;
+      const other = await driver.other();
+      const key = newKey(journal);
+      const sequences = await fill(journal, key, 1_200);
+      const read: number[] = [];
+      for await (const { sequence } of other.read(key, { from: 0 })) {
+        read.push(sequence);
+        // A consumer that takes its time, and a key that goes on meanwhile.
+        if (read.length % 250 === 0) await fill(journal, key, 3);
+      }
+      expect(read.slice(0, 1_200)).toEqual(sequences);
+      expect(read.length).toBeLessThan(1_216);
+      expect(await collect(journal, key)).toHaveLength(1_212);
+    },
+  );
 
   it('reads nothing more when the consumer has had enough', async () => {
     await using driver = await open();

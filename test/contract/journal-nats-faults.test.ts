@@ -167,7 +167,7 @@ describe('the journal in JetStream when answers are lost', () => {
     expect(await at.journal.append(tooMuch, entry('1', 'x'.repeat(9_000)), 0)).toBeGreaterThan(0);
   });
 
-  it('goes on reading where the connection broke', async () => {
+  it('goes on reading where the connection broke', { timeout: 60_000 }, async () => {
     await using at = await behindProxy();
     const sequences = await fill(at.calm, at.key, 1_200, 'x'.repeat(4_000));
     const read: number[] = [];
