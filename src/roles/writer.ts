@@ -23,6 +23,7 @@ export function startWriter(context: NodeContext): { url: string } {
     queueLimit: WRITE_QUEUE,
     seed: () => randomBytes(16).toString('hex'),
     promoteAfterMs: settings.promoteAfterMs,
+    promoteBytes: settings.promoteSizeBytes,
     releaseAfterMs: settings.releaseAfterMs,
     leader: {
       promote: (segment) => calls.control.promote({ segment }),

@@ -160,6 +160,7 @@ export const SETTINGS = {
     0,
   ),
   promoteAfterMs: duration(3_600_000, 'unpublished writes older than this are promoted'),
+  promoteSizeBytes: byteSize(64 * 2 ** 20, 'a segment with more unpublished writes in the journal is promoted'),
   releaseAfterMs: duration(900_000, 'a segment without writes for this long is promoted and released'),
   coldScanIntervalMs: duration(60_000, 'pause between two looks for new files in cold storage'),
   coldFullScanIntervalMs: duration(

@@ -11,6 +11,8 @@ export interface GroupLog {
   readonly limitBytes: number;
   /** Whether the writes survive this node. */
   readonly isDurable: boolean;
+  /** Of all records so far. */
+  readonly recordedBytes: number;
   /**
    * The group's sequence, above all before. JOURNAL_UNKNOWN: nobody can say whether it is noted. JOURNAL_FENCED: another node writes the segment. Any
    * other error: it is not noted and never will be.
@@ -22,6 +24,7 @@ export interface GroupLog {
 export class LocalLog implements GroupLog {
   readonly limitBytes = Infinity;
   readonly isDurable = false;
+  readonly recordedBytes = 0;
   readonly #lease: HeldLease;
   #sequence = 0;
 
@@ -42,6 +45,7 @@ export class JournalLog implements GroupLog {
   readonly #chain: SegmentChain;
   readonly #applicationId: number;
   readonly #clock: Clock;
+  #recordedBytes = 0;
 
   constructor(chain: SegmentChain, applicationId: number, clock: Clock) {
     this.#chain = chain;
@@ -53,9 +57,14 @@ export class JournalLog implements GroupLog {
     return this.#chain.deps.journal.recordLimitBytes;
   }
 
+  get recordedBytes(): number {
+    return this.#recordedBytes;
+  }
+
   async record(writes: readonly RecordedWrite[], sqliteVersion: string, deadlineMs: number): Promise<number> {
     const body = this.#chain.encode({ kind: 'data', applicationId: this.#applicationId, sqliteVersion, writes });
     if (body.length > this.limitBytes) throw tooLarge(body.length, this.limitBytes);
+    this.#recordedBytes += body.length;
     return withDeadline(this.#clock, deadlineMs, (signal) => this.#chain.appendEncoded(body, false, signal));
   }
 }

@@ -12,7 +12,7 @@ import { type Clock } from '../../runtime/clock.ts';
 import { AnsweredRequests } from './answered-requests.ts';
 import { type KnownAnswer } from './chain-survey.ts';
 import { GroupCommit } from './group-commit.ts';
-import { JournalLog, LocalLog } from './group-log.ts';
+import { type GroupLog, JournalLog, LocalLog } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
 import { type JournalPlace, Publication } from './publication.ts';
 import { type PurgeList } from './purge-list.ts';
@@ -30,6 +30,8 @@ export interface HotSegmentDeps {
   readonly queueLimit: number;
   /** 128 random bits as 32 hexadecimal digits, others at each call. */
   readonly seed: () => string;
+  /** With so much in the journal since the last promote the next one is due. */
+  readonly promoteBytes: number;
   readonly purges: PurgeList;
   /** Nothing can be written any more: it is to be opened afresh. */
   readonly failed: (hot: HotSegment) => void;
@@ -55,6 +57,7 @@ export class HotSegment {
   readonly sizeBytes: number;
   readonly #deps: HotSegmentDeps;
   readonly #place: JournalPlace | undefined;
+  readonly #log: GroupLog;
   readonly #writes: GroupCommit;
   readonly #publication: Publication;
   readonly #answers: AnsweredRequests<Written>;
@@ -66,6 +69,8 @@ export class HotSegment {
   #committed: number;
   /** The journal had no room lately. */
   #pressed = false;
+  /** What was recorded before the last promote. */
+  #promotedBytes = 0;
 
   constructor(id: SegmentId, lease: HeldLease, content: HotContent, deps: HotSegmentDeps) {
     this.id = id;
@@ -77,11 +82,12 @@ export class HotSegment {
     this.#lastWriteAt = deps.clock.monotonic();
     if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
     this.#committed = content.place?.chain.last ?? 0;
+    this.#log = logOf(lease, content.place, deps.clock);
     this.#writes = new GroupCommit(content.session, {
       ...deps,
       segment: id,
       lease,
-      groupLog: logOf(lease, content.place, deps.clock),
+      groupLog: this.#log,
       openSession: () => this.#openAgain(),
       committed: (sequence) => {
         this.#committed = sequence;
@@ -111,9 +117,9 @@ export class HotSegment {
     return this.#unpromotedAt === undefined ? 0 : this.#deps.clock.monotonic() - this.#unpromotedAt;
   }
 
-  /** The journal had no room for a write since the last promote. */
+  /** Since the last promote the journal had no room for a write, or took in much. */
   get isPressed(): boolean {
-    return this.#pressed;
+    return this.#pressed || this.#log.recordedBytes - this.#promotedBytes >= this.#deps.promoteBytes;
   }
 
   get open(): boolean {
@@ -238,6 +244,7 @@ export class HotSegment {
     const { commits } = this.#writes;
     const startedAt = this.#deps.clock.monotonic();
     this.#pressed = false;
+    const bytes = this.#log.recordedBytes;
     try {
       const { published: result, applied } = await this.#publication.publish(this.#committed);
       // Between groups, so that no write can slip between the comparison and the document.
@@ -245,6 +252,7 @@ export class HotSegment {
         this.lease.setPublished(result, { unpromoted: this.#writes.commits !== commits }),
       );
       this.#unpromotedAt = this.#writes.commits === commits ? undefined : startedAt;
+      this.#promotedBytes = bytes;
       this.#purge(applied);
       return result;
     } catch (error) {
@@ -270,6 +278,6 @@ export class HotSegment {
   }
 }
 
-function logOf(lease: HeldLease, place: JournalPlace | undefined, clock: Clock): JournalLog | LocalLog {
+function logOf(lease: HeldLease, place: JournalPlace | undefined, clock: Clock): GroupLog {
   return place === undefined ? new LocalLog(lease) : new JournalLog(place.chain, place.applicationId, clock);
 }

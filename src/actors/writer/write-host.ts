@@ -169,7 +169,14 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     if (already !== undefined && already.lease.epoch >= request.lease.epoch && !already.broken)
       return { sizeBytes: already.sizeBytes, created: false };
     if (already !== undefined) await this.#drop(already);
-    const started = await this.#starter.granted(id, request);
+    let started: Started | undefined;
+    try {
+      started = await this.#starter.granted(id, request);
+    } catch (error) {
+      // A lease that was taken over stays here, whatever its asker hears.
+      if (request.lease.stream !== null) this.#unopened.add(id);
+      throw error;
+    }
     this.#take(started);
     return { sizeBytes: started?.hot.sizeBytes ?? 0, created: started?.created ?? false };
   }

@@ -30,7 +30,16 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
   };
   const lease = new HeldLease(held, document, revision, undefined);
   const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql: '' });
-  const deps = { engine, cold, disk, paths, clock: cluster.clock, log: silentLog, seed: () => STAMP.seed };
+  const deps = {
+    engine,
+    cold,
+    disk,
+    paths,
+    clock: cluster.clock,
+    log: silentLog,
+    seed: () => STAMP.seed,
+    promoteBytes: 1_000_000,
+  };
   const purges = new PurgeList(deps);
   const failed = (): void => undefined;
   const hot = new HotSegment(

@@ -51,6 +51,7 @@ export function journaledCluster() {
       queueLimit: 100,
       seed: () => String((seeds += 1)).padStart(32, '0'),
       promoteAfterMs: 60_000,
+      promoteBytes: 1_000_000,
       releaseAfterMs: 600_000,
       leader: { promote: () => Promise.resolve(), release: () => Promise.resolve() },
       ...changes,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TroughError } from '../../../src/errors.ts';
 import { type JournalLeg } from '../../../src/journal/memory-journal.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
@@ -190,4 +191,36 @@ test('a claimant whose lease has gone to another meanwhile stops', async () => {
   await expect(n2.openAs(slow)).rejects.toEqual(code('METADATA_CONFLICT'));
   await n3.write('b');
   expect(n3.content()).toBe('a\nb\n');
+});
+
+test('a segment with much in the journal is promoted before it is old enough, once', async () => {
+  const { process } = journaledCluster();
+  const asked: string[] = [];
+  const n1 = process('n1', 'n1-1', {
+    promoteBytes: 2_000,
+    leader: { promote: (segment) => Promise.resolve(asked.push(segment)), release: () => Promise.resolve() },
+  });
+  await n1.open();
+  await n1.write('a');
+  await n1.tick();
+  expect(asked).toEqual([]);
+  await n1.write('b'.repeat(2_000));
+  await n1.tick();
+  expect(asked).toEqual(['s']);
+  await n1.holder('promote');
+  await n1.tick();
+  expect(asked).toEqual(['s']);
+});
+
+test('a segment that could not be opened for a lease that stays here is opened by the node itself soon', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open();
+  await n1.write('a');
+  cold.gate.failNext('discard', new TroughError('COLD_FAILED', 'down'));
+  await expect(n2.open(await moveLease(cluster, 'n2'), true)).rejects.toEqual(code('COLD_FAILED'));
+  await n2.tick();
+  await cluster.settle();
+  await n2.write('b');
+  expect(n2.content()).toBe('a\nb\n');
 });

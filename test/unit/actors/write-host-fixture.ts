@@ -35,6 +35,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     queueLimit: 100,
     seed: () => STAMP.seed,
     promoteAfterMs: 60_000,
+    promoteBytes: 1_000_000,
     releaseAfterMs: 600_000,
     leader: {
       promote: (segment) => Promise.resolve(asked.push(`promote ${segment}`)),

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { clusterStatus, provision, readFrom, writeTo } from '../support/api.ts';
+import { AppendLoad } from '../support/append-load.ts';
+import { eventually } from '../support/eventually.ts';
+import { natsServer } from '../support/nats-server.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { trough, type TroughRun } from '../support/trough-process.ts';
+
+const LIST = 'create table list (at integer primary key, number)';
+const SEGMENTS = Array.from({ length: 9 }, (_, index) => `list-${String(index)}`);
+
+async function expectWholeLists(node: TroughRun, loads: readonly AppendLoad[]): Promise<void> {
+  for (const { segment, acknowledged } of loads) {
+    const rows = await eventually(`${segment} readable`, () =>
+      readFrom(node, segment, 'select number from list order by at').catch(() => undefined),
+    );
+    expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: acknowledged }, (_, number) => number));
+  }
+}
+
+test('kill -9 of a node under load: its segments go on elsewhere by themselves, with every acknowledged write once and in order', async () => {
+  await using nats = await natsServer();
+  await using dir = await tempDir();
+  const start = (node: string): Promise<TroughRun & AsyncDisposable> =>
+    trough({
+      data: `${dir.path}/${node}`,
+      node,
+      args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, '--journal', 'nats'],
+    });
+  await using first = await start('n1');
+  await using second = await start('n2');
+  await using third = await start('n3');
+  await eventually(
+    'three nodes alive',
+    async () => (await clusterStatus(first)).nodes.filter(({ state }) => state === 'alive').length === 3,
+  );
+  const holders = new Map<string, string>();
+  for (const segment of SEGMENTS) {
+    const { node, writeUrl } = await provision(first, segment);
+    holders.set(segment, node);
+    await writeTo(writeUrl, LIST);
+  }
+  let nodes: readonly TroughRun[] = [first, second, third];
+  const loads = SEGMENTS.map((segment) => new AppendLoad(segment, () => nodes));
+  await eventually('writes to each', () => loads.every(({ acknowledged }) => acknowledged > 30), 60_000);
+
+  third.kill('SIGKILL');
+  await third.ended;
+  nodes = [first, second];
+  const lost = loads.filter(({ segment }) => holders.get(segment) === 'n3');
+  expect(lost.length).toBeGreaterThan(0);
+  const before = new Map(loads.map((load) => [load, load.acknowledged]));
+  await eventually(
+    'every segment goes on',
+    () => loads.every((load) => load.acknowledged > (before.get(load) ?? 0) + 20),
+    90_000,
+  );
+  await Promise.all(loads.map((load) => load.stop()));
+  // 12.7 to 13.8 s were seen on two busy cores: 10 s until a silent node is lost, then the claim and the replay.
+  for (const { longestMs } of lost) expect(longestMs).toBeLessThan(60_000);
+  await expectWholeLists(first, loads);
+  await expectWholeLists(second, loads);
+});
+
+test('kill -9 of a single node in the middle of writes, again and again: it goes on with every acknowledged write once and in order', async () => {
+  await using dir = await tempDir();
+  const running: TroughRun[] = [];
+  const loads: AppendLoad[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    await using node = await trough({ data: dir.path, args: ['--journal', 'nats'] });
+    if (round === 0) {
+      for (const segment of SEGMENTS.slice(0, 3)) {
+        await writeTo((await provision(node, segment)).writeUrl, LIST);
+        loads.push(new AppendLoad(segment, () => running));
+      }
+    }
+    running.push(node);
+    const before = loads.map(({ acknowledged }) => acknowledged);
+    await eventually(
+      'writes to each',
+      () => loads.every(({ acknowledged }, index) => acknowledged > (before[index] ?? 0) + 20),
+      60_000,
+    );
+    if (round < 2) {
+      running.pop();
+      node.kill('SIGKILL');
+      await node.ended;
+      continue;
+    }
+    await Promise.all(loads.map((load) => load.stop()));
+    await expectWholeLists(node, loads);
+  }
+});
