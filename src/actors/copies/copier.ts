@@ -337,9 +337,10 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     };
     const { place, ids } = await readManifest(this.#deps, take, this.#stopping.signal);
     this.#place = place;
-    this.#remover.keepOnly(ids);
+    const unasked = Array.from(this.#wanted.keys()).filter((id) => !ids.has(id));
+    this.#remover.keepOnly(ids, unasked);
     // What is to be repaired may be gone from cold storage, and then nobody names it: its fetch finds out whether it is to be kept.
-    for (const id of this.#wanted.keys()) if (!ids.has(id) && !this.repairs.has(id)) this.#unwant(id);
+    for (const id of unasked) if (!this.repairs.has(id)) this.#unwant(id);
   }
 
   /** Copies that have the right number and something else in them are as bad as damaged ones. */

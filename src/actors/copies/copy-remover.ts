@@ -66,11 +66,12 @@ export class CopyRemover {
     return this.#removing.has(id);
   }
 
-  /** `asked` is all that this node is to hold. */
-  keepOnly(asked: ReadonlySet<string>): void {
+  /** `asked` is all that this node is to hold; `coming` may arrive all the same. */
+  keepOnly(asked: ReadonlySet<string>, coming: Iterable<SegmentId>): void {
     const now = this.#deps.clock.monotonic();
-    for (const id of this.#deps.inventory.ids()) {
-      if (!asked.has(id) && !this.#unasked.has(id)) this.#unasked.set(id, { freeSince: undefined, lookAt: now });
+    for (const ids of [this.#deps.inventory.ids(), coming]) {
+      for (const id of ids)
+        if (!asked.has(id) && !this.#unasked.has(id)) this.#unasked.set(id, { freeSince: undefined, lookAt: now });
     }
     for (const id of this.#unasked.keys()) if (asked.has(id)) this.#unasked.delete(id);
     this.#nextLookAt = now;

@@ -129,3 +129,20 @@ test('a copy of a shredded segment goes also when the word of it was lost, and t
   await tick(1);
   expect([content('a'), content('b')]).toEqual([undefined, 'of b']);
 });
+
+test('a copy that arrives when it is no longer asked for goes like the others, after the grace time', async () => {
+  const { cluster, cold, leader, tick, assign, row, content, inventory } = await copying();
+  leader.rows = [row('a', 'one', 70)];
+  const gate = cold.gate.holdNext('fetch');
+  await tick();
+  leader.rows = [];
+  leader.place.epoch = 2;
+  await assign({ epoch: 2, sequence: 0 });
+  gate.open();
+  await cluster.settle();
+  expect(content('a')).toBe('one');
+  await tick(500);
+  await tick(60_000);
+  await tick(500);
+  expect([content('a'), inventory.count]).toEqual([undefined, 0]);
+});
