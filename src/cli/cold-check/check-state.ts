@@ -46,8 +46,9 @@ export class CheckState implements AsyncDisposable {
       const whole = text.slice(0, text.lastIndexOf('\n') + 1);
       const [first = '', ...lines] = whole.split('\n').filter((line) => line !== '');
       const before = CheckHeader.parse(JSON.parse(first));
-      demandSame(path, before, header);
       const past = lines.map((line) => Entry.parse(JSON.parse(line)));
+      if (past.length === 0) return CheckState.#begin(path, header);
+      demandSame(path, before, header);
       await truncate(path, Buffer.byteLength(whole));
       return new CheckState(path, before, past, await open(path, 'a'));
     });

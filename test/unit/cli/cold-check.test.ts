@@ -122,6 +122,12 @@ test('an unfinished check goes on only as it was begun, or is forgotten', async 
   expect(run.asked.at(-1)).toEqual({ read: true, repair: true });
 });
 
+test('one that came to nothing is begun anew, also otherwise', async () => {
+  await using run = await scene([undefined, { findings: [], checked, total }]);
+  expect((await run.check()).code).toBe(4);
+  expect((await run.check('--repair')).code).toBe(0);
+});
+
 test('a state file that is none, and a rate without a unit, are said in a line', async () => {
   await using run = await scene([]);
   await appendFile(run.state, 'not ours\n');
