@@ -150,6 +150,8 @@ export interface QueryLoad {
 export interface EngineStats extends QueryLoad {
   readonly children: number;
   readonly openConnections: number;
+  /** The same, by the processes for queries: those for quick ones first, each in its place. */
+  readonly openConnectionsByChild: readonly number[];
   readonly queries: number;
   readonly failures: number;
   readonly kills: number;

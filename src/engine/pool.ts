@@ -149,6 +149,7 @@ export class ProcessEngine implements Engine {
       ...this.#queries.load(),
       children: sum([...slots, ...services], ({ children }) => children),
       openConnections: sum(slots, ({ openConnections }) => openConnections),
+      openConnectionsByChild: slots.map(({ openConnections }) => openConnections),
       queries,
       failures,
       kills: kills + serviceKills,

@@ -2,6 +2,7 @@ import { type TroughError } from '../errors.ts';
 import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { type Exchange } from './exchange.ts';
 import { firstParameter } from './query-string.ts';
+import { retryHeaders } from './status.ts';
 
 /** The face of the original's read and write ports: any path and method, the segment in the URL or the host name. */
 export function namesSegment(exchange: Exchange): boolean {
@@ -24,6 +25,6 @@ export function sendLegacyError(exchange: Exchange, error: TroughError, message 
     reason: 'Server Error',
     type: 'text/plain',
     body: `500 Server Error: ${message}\n`,
-    headers: ['Trough-Error', error.code],
+    headers: ['Trough-Error', error.code, ...retryHeaders(error)],
   });
 }

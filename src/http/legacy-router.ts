@@ -3,6 +3,7 @@ import { type Log } from '../log.ts';
 import { type Exchange } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { sendPage } from './html-page.ts';
+import { retryHeaders } from './status.ts';
 
 /** `id` is the decoded variable part of the path; empty on routes without one. */
 export type LegacyHandler = (exchange: Exchange, id: string) => Promise<void>;
@@ -42,7 +43,7 @@ export class LegacyRouter {
       await handler(exchange, parts[found.parts.indexOf('{id}')] ?? '');
     } catch (thrown) {
       const error = reportFailure(thrown, this.#log);
-      sendPage(exchange, pageStatus(error), error.message, error.code);
+      sendPage(exchange, pageStatus(error), error.message, error.code, retryHeaders(error));
     }
   }
 }

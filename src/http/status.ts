@@ -12,6 +12,11 @@ const STATUS: Readonly<Record<ErrorKind, number>> = {
   late: 504,
 };
 
+/** Headers that say when to ask again, for what may be answered then; also beside the one status that the original's routes have for errors. */
+export function retryHeaders({ kind }: TroughError): readonly string[] {
+  return kind === 'busy' || kind === 'crowded' ? ['Retry-After', '1'] : [];
+}
+
 /** The status of an error on the `/v1` routes, by its kind. */
 export function httpStatus(error: TroughError): number {
   return error.code === 'METHOD_NOT_ALLOWED' ? 405 : STATUS[error.kind];

@@ -5,7 +5,7 @@ import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { type Exchange } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { openApiText } from './openapi.ts';
-import { httpStatus } from './status.ts';
+import { httpStatus, retryHeaders } from './status.ts';
 
 /** `segment` is checked; undefined on routes without one. */
 export type V1Handler = (exchange: Exchange, segment: SegmentId) => Promise<void>;
@@ -109,8 +109,7 @@ function sendOpenApi(exchange: Exchange): Promise<void> {
 
 /** `{"error": …}` with the status of its kind. */
 export function sendV1Error(exchange: Exchange, error: TroughError): void {
-  const headers = ['Trough-Error', error.code];
-  if (error.kind === 'busy' || error.kind === 'crowded') headers.push('Retry-After', '1');
+  const headers = ['Trough-Error', error.code, ...retryHeaders(error)];
   if (typeof error.context['allow'] === 'string' && error.code === 'METHOD_NOT_ALLOWED')
     headers.push('Allow', error.context['allow']);
   const body = `${JSON.stringify({ error: error.toRecord() })}\n`;

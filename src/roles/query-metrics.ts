@@ -30,6 +30,12 @@ export function showQueryMetrics({
     'Files that the query processes hold open.',
     () => engine.stats().openConnections,
   );
+  metrics.gauges(
+    'trough_engine_process_open_connections',
+    'The same by query process; those that are there for long queries come last.',
+    'process',
+    () => Object.fromEntries(engine.stats().openConnectionsByChild.map((open, place) => [String(place + 1), open])),
+  );
   metrics.counters(
     'trough_engine_kills_total',
     'Processes killed by trough, by the reason.',

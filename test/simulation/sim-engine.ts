@@ -82,7 +82,7 @@ export class SimEngine implements Engine {
 
   stats(): EngineStats {
     const counts = { queries: 0, failures: 0, kills: 0, killsByReason: {}, restarts: 0 };
-    return { ...counts, ...this.load(), children: 1, openConnections: 0 };
+    return { ...counts, ...this.load(), children: 1, openConnections: 0, openConnectionsByChild: [] };
   }
 
   load(): QueryLoad {

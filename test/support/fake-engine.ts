@@ -77,7 +77,7 @@ export class FakeEngine implements Engine {
 
   stats(): EngineStats {
     const counts = { queries: this.queries.length, failures: 0, kills: 0, killsByReason: {}, restarts: 0 };
-    return { ...counts, ...this.load(), children: 1, openConnections: 0 };
+    return { ...counts, ...this.load(), children: 1, openConnections: 0, openConnectionsByChild: [] };
   }
 
   load(): QueryLoad {

@@ -36,17 +36,20 @@ test('children killed at random under load: every answer is right, or an error t
   const askers = Array.from({ length: 12 }, asker);
   for (let kill = 0; kill < 12; kill += 1) {
     const pids = at.engine.childPids();
-    const restarts = at.engine.stats().restarts;
-    process.kill(pids[kill % pids.length] ?? 0, 'SIGKILL');
-    await eventually('the child is replaced', () => at.engine.stats().restarts > restarts);
+    const victim = pids[kill % pids.length] ?? 0;
+    process.kill(victim, 'SIGKILL');
+    await eventually('the child is replaced', () => !at.engine.childPids().includes(victim), 60_000);
     const target = right + 30;
-    await eventually('answers go on', () => right >= target);
+    await eventually('answers go on', () => right >= target, 60_000);
   }
   isDone = true;
   await Promise.all(askers);
   expect(right + died).toBe(asked);
   expect(right).toBeGreaterThan(300);
-  expect(at.engine.stats()).toMatchObject({ restarts: 12, kills: 0 });
+  // On a busy machine the engine itself may end a child whose query seems to take long; it replaces that one as well.
+  const { restarts, kills } = at.engine.stats();
+  expect(restarts).toBeGreaterThanOrEqual(12);
+  expect(restarts).toBeLessThanOrEqual(12 + kills);
 });
 
 test('a query whose child is killed twice fails and says so', async () => {

@@ -73,6 +73,12 @@ describe('the manager, as the original: provision', () => {
     expect([got.status, got.headers['content-type']]).toEqual([status, HTML]);
   });
 
+  it('says when to ask again while there is no leader', async () => {
+    await using server = await manager({ provision: failing('LEADER_UNKNOWN') });
+    const got = await ask(server, '/', { body: 's' });
+    expect([got.status, got.headers['trough-error'], got.headers['retry-after']]).toEqual([500, 'LEADER_UNKNOWN', '1']);
+  });
+
   it('answers an unknown schema with a page that names the code', async () => {
     await using server = await manager({ provision: failing('SCHEMA_UNKNOWN', 'no schema <x>') });
     const got = await askJson(server, '/provision', { segment: 's', schema: 'x' });

@@ -24,6 +24,20 @@ describe('the read port, as the original', () => {
     });
   });
 
+  it('says when to ask again beside the status of the original, where that may help', async () => {
+    for (const [code, after] of [
+      ['ENGINE_POOL_FULL', '1'],
+      ['SEGMENT_QUEUE_FULL', '1'],
+      ['SQL_FAILED', undefined],
+      ['ENGINE_DEADLINE', undefined],
+    ] as const) {
+      await using server = await reading(() => Promise.reject(new TroughError(code, 'why')));
+      const got = await ask(server, PATH, { body: 'q' });
+      expect([got.status, got.reason, got.body]).toEqual([500, 'Server Error', '500 Server Error: why\n']);
+      expect([got.headers['trough-error'], got.headers['retry-after']]).toEqual([code, after]);
+    }
+  });
+
   it('answers an empty list for no rows, whole or streamed', async () => {
     await using whole = await reading(() => Promise.resolve(answerOf('')));
     expect((await ask(whole, PATH, { body: 'q' })).body).toBe('[]\n');
