@@ -190,6 +190,8 @@ export const StatusAnswer = z.object({
     slotsUnderReplicated: z.int(),
     /** (slot, rank) places that have another node than the one that serves. */
     moves: z.int(),
+    /** More such places, which wait for their turn: only so many move at a time. */
+    waiting: z.int().default(0),
     /** Until the last copy is fetched, at the rate of late; null: not known, or nothing to fetch. */
     leftMs: z.number().nullable(),
     /** Nodes that are to hold more than their quota: nothing is deleted for it, but fetches may stop for lack of room. */

@@ -10,6 +10,12 @@ export interface SlotSum {
   readonly bytes: number;
 }
 
+/**
+ * What a place counts for beside its bytes when the placement is weighed: 64 KiB, a gibibyte over all slots. Below that it is the number of slots that is
+ * balanced, so that the first few segments of a cluster do not move about; far above it, bytes alone.
+ */
+const EMPTY_PLACE_BYTES = 65_536;
+
 export interface TierSum {
   readonly segments: number;
   readonly bytes: number;
@@ -36,12 +42,20 @@ export class SlotSums {
     return this.#byRank(ranks, ({ bytes }) => bytes);
   }
 
+  /** What the placement balances: those bytes, and a little for each place, so that empty ones are spread too. */
+  weightsByRank(ranks: number): SlotBytes {
+    const weights = this.#byRank(ranks, ({ bytes }) => bytes);
+    for (const ofRank of weights)
+      for (const [slot, bytes] of ofRank.entries()) ofRank[slot] = bytes + EMPTY_PLACE_BYTES;
+    return weights;
+  }
+
   /** The same, counting segments. */
   copiesByRank(ranks: number): SlotBytes {
     return this.#byRank(ranks, ({ segments }) => segments);
   }
 
-  #byRank(ranks: number, amount: (sum: SlotSum) => number): SlotBytes {
+  #byRank(ranks: number, amount: (sum: SlotSum) => number): Float64Array[] {
     const table = Array.from({ length: ranks }, () => new Float64Array(SLOT_COUNT));
     for (const sum of this.#sums) {
       if (sum.tier === 'cold') continue;

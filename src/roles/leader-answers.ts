@@ -5,6 +5,7 @@ import { type ColdCheckMessage } from '../actors/leader/cold-check.ts';
 import { type ManifestPage, type SlotRank } from '../actors/leader/catalogue-rows.ts';
 import { type LeadershipState } from '../actors/leader/leadership.ts';
 import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
+import { type PlacerState } from '../actors/leader/placer.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
 import { type BusAnswer } from '../bus/bus.ts';
 import { TroughError } from '../errors.ts';
@@ -49,6 +50,7 @@ export interface LeaderParts {
   readonly registrar: ActorRef<RegistrarMessage>;
   readonly coldCheck: ActorRef<ColdCheckMessage>;
   readonly schemas: ActorRef<SchemaMessage>;
+  readonly placer: PlacerState;
 }
 
 type Answer = (body: Uint8Array) => Promise<unknown>;
@@ -142,13 +144,13 @@ async function answerSegment(
 
 async function answerStatus(
   context: NodeContext,
-  { catalogue }: LeaderParts,
+  { catalogue, placer }: LeaderParts,
   node: string | undefined,
 ): Promise<StatusAnswer> {
   if (node !== undefined && context.view.node(node) === undefined)
     throw new TroughError('NODE_UNKNOWN', `there is no node '${node}'`, { node });
   const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
-  const status = describeStatus(context, sums);
+  const status = describeStatus(context, sums, placer.waiting);
   return node === undefined ? status : { ...status, lost: await context.calls.lost(node) };
 }
 

@@ -26,7 +26,9 @@ export function answerPlan(context: Context, request: PlanRequest, sums: SlotSum
   const before = context.placement.document?.target ?? NOBODY;
   const present = placementMembers(context.view, memberOptions(context)).nodes;
   const next = changedNodes(present, request, before);
-  const after = plan(before.ranks === 0 ? undefined : before, next, undefined, { copies: context.mostCopies });
+  const after = plan(before.ranks === 0 ? undefined : before, next, sums.weightsByRank(context.mostCopies), {
+    copies: context.mostCopies,
+  });
   const ranks = Math.max(before.ranks, after.ranks);
   const bytes = sums.bytesByRank(ranks);
   const { gains, moves } = compare(before, after, bytes, sums.copiesByRank(ranks));

@@ -13,7 +13,7 @@ type Context = Pick<NodeContext, 'view' | 'placement' | 'settings' | 'mostCopies
 const NOBODY: Placement = { nodes: [], ranks: 0, table: new Uint16Array() };
 
 /** What `trough status` shows, as this process sees the cluster. */
-export function describeStatus(context: Context, sums: SlotSums): StatusAnswer {
+export function describeStatus(context: Context, sums: SlotSums, waiting = 0): StatusAnswer {
   const { view, placement } = context;
   const leader = view.leader()?.document;
   const { target = NOBODY, serving = NOBODY, epoch = 0 } = placement.document ?? {};
@@ -39,6 +39,7 @@ export function describeStatus(context: Context, sums: SlotSums): StatusAnswer {
       underReplicated: nodes.reduce((sum, { pending }) => sum + pending, 0),
       slotsUnderReplicated: slotsUnderReplicated(context, sums, target, serving),
       moves: serving.ranks === 0 ? 0 : movedBetween(serving, target),
+      waiting,
       leftMs: longest(nodes),
       overQuota: overQuota(planned, nodes).map(({ node, bytes }) => ({
         node,

@@ -6,7 +6,7 @@ import { Drainer } from '../actors/leader/drainer.ts';
 import { Leadership } from '../actors/leader/leadership.ts';
 import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
 import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
-import { Placer } from '../actors/leader/placer.ts';
+import { Placer, type PlacerState } from '../actors/leader/placer.ts';
 import { RollCall } from '../actors/leader/roll-call.ts';
 import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
 import { TroughError } from '../errors.ts';
@@ -58,8 +58,8 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   startDraining(context, leadership, registrar);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   const coldCheck = startColdCheck(context, catalogue, database);
-  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck });
-  startPlacing(context, leadership, assigning);
+  const placer = startPlacing(context, { leadership, catalogue, assigning });
+  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck, placer });
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
   serveCatalogue(context, leadership);
   // The last to be served and the first to close: what it has taken in is still answered by all of the above.
@@ -173,24 +173,30 @@ function startDraining(
   supervisor.every(SWEEP_MS, drainer, () => ({ kind: 'tick' }));
 }
 
-function startPlacing(context: NodeContext, leadership: Leadership, assigning: ActorRef<AssignerMessage>): void {
+interface PlacingParts {
+  readonly leadership: Leadership;
+  readonly catalogue: ActorRef<CatalogueMessage>;
+  readonly assigning: ActorRef<AssignerMessage>;
+}
+
+function startPlacing(context: NodeContext, { leadership, catalogue, assigning }: PlacingParts): PlacerState {
   const { supervisor, settings, view, self, bus, subjects } = context;
-  const placer = supervisor.spawn(
-    () =>
-      new Placer({
-        ...context,
-        leadership,
-        placement: () => context.placement.document,
-        emit: assigning.send,
-        rebuildAfterMs: settings.rebuildAfterMs,
-        moves: { perNode: settings.movesPerNode, inAll: settings.movesInAll },
-        ranks: context.mostCopies,
-      }),
-  );
+  const placer = new Placer({
+    ...context,
+    leadership,
+    placement: () => context.placement.document,
+    emit: assigning.send,
+    rebuildAfterMs: settings.rebuildAfterMs,
+    moves: { perNode: settings.movesPerNode, inAll: settings.movesInAll },
+    ranks: context.mostCopies,
+    weights: () => ask(catalogue, (reply) => ({ kind: 'weights', reply })),
+  });
+  const placing = supervisor.spawn(() => placer);
   const say = (message: unknown): void => {
     sayJson(bus, subjects.roll, message);
   };
   const roll = supervisor.spawn(() => new RollCall({ view, leadership, node: self.node, emit: say }));
-  supervisor.every(SECOND_MS, placer, () => ({ kind: 'tick' }));
+  supervisor.every(SECOND_MS, placing, () => ({ kind: 'tick' }));
   supervisor.every(SECOND_MS, roll, () => ({ kind: 'tick' }));
+  return placer;
 }

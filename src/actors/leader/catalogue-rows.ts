@@ -101,7 +101,7 @@ export class CatalogueRows {
     return this.#database.all(`select ${COLUMNS} from segment where id > ?1 ${where} order by id limit ?2`, params);
   }
 
-  listed(ids: readonly string[]): Promise<readonly SegmentCells[]> {
+  these(ids: readonly string[]): Promise<readonly SegmentCells[]> {
     const sql = `select ${COLUMNS} from segment where id in (select value from json_each(?)) order by id`;
     return this.#database.all(sql, [JSON.stringify(ids)]);
   }
@@ -136,6 +136,16 @@ export class CatalogueRows {
   async ids(keys: readonly number[]): Promise<readonly SegmentId[]> {
     const sql = 'select id from segment where key in (select value from json_each(?)) order by key';
     return (await this.#database.all(sql, [JSON.stringify(keys)])).map(([id]) => parseSegmentId(id));
+  }
+
+  /** All of cold storage has been listed at this time. */
+  async listed(atMs: number): Promise<void> {
+    await this.#database.run([{ sql: 'insert or replace into listed values (1, ?)', params: [atMs] }]);
+  }
+
+  /** Whether all of cold storage was ever listed. */
+  async isWhole(): Promise<boolean> {
+    return (await this.#database.all('select 1 from listed')).length > 0;
   }
 
   async sums(): Promise<SlotSums> {

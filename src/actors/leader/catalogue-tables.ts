@@ -56,4 +56,6 @@ export const CATALOGUE_MIGRATIONS = [
      insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
        on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
    end`,
+  // One row: when a listing of cold storage was complete. Before that the catalogue may know of a part only.
+  `create table listed (only integer primary key check (only = 1), at_ms integer not null)`,
 ];

@@ -43,6 +43,8 @@ export type CatalogueMessage =
   | { readonly kind: 'segments'; readonly request: SegmentsRequest; readonly reply: Reply<SegmentsAnswer> }
   | { readonly kind: 'segment'; readonly segment: SegmentId; readonly reply: Reply<SegmentRow | undefined> }
   | { readonly kind: 'sums'; readonly reply: Reply<SlotSums> }
+  /** The same, or undefined while cold storage was never listed to its end: parts of it would be taken for empty. */
+  | { readonly kind: 'weights'; readonly reply: Reply<SlotSums | undefined> }
   | {
       readonly kind: 'manifest';
       readonly slots: readonly SlotRank[];
@@ -122,6 +124,9 @@ export class Catalogue implements Actor<CatalogueMessage> {
       case 'sums':
         void replyWith(message.reply, this.#rows.sums());
         return;
+      case 'weights':
+        void replyWith(message.reply, this.#weights());
+        return;
       case 'manifest':
         void replyWith(message.reply, this.#rows.manifest(message.slots, message.after, message.limit));
         return;
@@ -164,12 +169,16 @@ export class Catalogue implements Actor<CatalogueMessage> {
     }
   }
 
+  async #weights(): Promise<SlotSums | undefined> {
+    return (await this.#rows.isWhole()) ? this.#rows.sums() : undefined;
+  }
+
   async #segments({ matching, tier, after, limit }: SegmentsRequest): Promise<SegmentsAnswer> {
     const from = after ?? '';
     const rows =
       matching === undefined
         ? await this.#rows.page(from, tier, limit)
-        : await this.#rows.listed(await this.#matching(matching, tier, from, limit));
+        : await this.#rows.these(await this.#matching(matching, tier, from, limit));
     const segments = rows.map((row) => this.#row(row));
     const last = segments.at(-1);
     return segments.length < limit || last === undefined ? { segments } : { segments, next: last.id };

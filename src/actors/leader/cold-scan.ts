@@ -74,7 +74,7 @@ export class ColdScan {
   }
 
   async #list(startedAt: number, pace: Throttle | undefined, signal: AbortSignal): Promise<number> {
-    const { cold, log } = this.#deps;
+    const { clock, cold, log } = this.#deps;
     const round = this.#cursor === undefined ? await this.#nextRound() : undefined;
     let batch: ColdFile[] = [];
     let changed = 0;
@@ -103,6 +103,7 @@ export class ColdScan {
           if (round === undefined) break;
           this.#completeAt = startedAt;
           await this.#sweep(round);
+          await this.#deps.rows.listed(clock.now());
       }
     }
     return changed;

@@ -119,7 +119,7 @@ function stateOf({ state, drain }: NodeStatus): string {
 
 /** What is under way, and what an operator may have to do something about; nothing while all is well. */
 function attention({ nodes, placement }: StatusAnswer): string[] {
-  const { slotsUnderReplicated, moves, underReplicated, leftMs, overQuota } = placement;
+  const { slotsUnderReplicated, moves, waiting, underReplicated, leftMs, overQuota } = placement;
   const lines: string[] = [];
   if (slotsUnderReplicated > 0)
     lines.push(`under-replicated: ${String(slotsUnderReplicated)} slots have fewer copies in service than they should`);
@@ -130,6 +130,7 @@ function attention({ nodes, placement }: StatusAnswer): string[] {
       `moves: ${String(moves)} places change their node; ${String(underReplicated)} copies (${roughByteSize(bytes)}) to fetch${left}`,
     );
   }
+  if (waiting > 0) lines.push(`waiting: ${String(waiting)} more places change their node after those`);
   for (const { node, damaged } of nodes) {
     if (damaged > 0) lines.push(`damaged: ${String(damaged)} copies on ${node} are missing or wrong, and are replaced`);
   }

@@ -1,6 +1,7 @@
 import { Placer } from '../../../src/actors/leader/placer.ts';
 import { silentLog } from '../../../src/log.ts';
 import { decodePlacement, type PlacementDocument } from '../../../src/model/placement-document.ts';
+import { SlotSums } from '../../../src/model/slot-sums.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 
 export const REBUILD_AFTER_MS = 60_000;
@@ -15,6 +16,8 @@ export async function placing(...nodes: string[]) {
     revision: 7,
   };
   const said: string[] = [];
+  /** What the leader knows to be stored: nothing. */
+  const stored: { sums: SlotSums | undefined } = { sums: new SlotSums([]) };
   let decoded: { revision: number; document: PlacementDocument } | undefined;
   const placement = (): PlacementDocument | undefined => {
     const stored = cluster.view.placement();
@@ -30,6 +33,7 @@ export async function placing(...nodes: string[]) {
     rebuildAfterMs: REBUILD_AFTER_MS,
     moves,
     ranks: 2,
+    weights: () => Promise.resolve(stored.sums),
   });
   for (const node of nodes) await cluster.node(node);
   await cluster.settle();
@@ -46,6 +50,8 @@ export async function placing(...nodes: string[]) {
     cluster,
     leadership,
     said,
+    stored,
+    placer,
     moves,
     placement,
     tick,

@@ -28,7 +28,15 @@ const calm: StatusAnswer = {
   leader: { node: 'n1', term: 3 },
   nodes: [node],
   segments: { hot: 7, cold: 1, writable: 1, hotBytes: 2e6, coldBytes: 1e3 },
-  placement: { epoch: 2, underReplicated: 0, slotsUnderReplicated: 0, moves: 0, leftMs: null, overQuota: [] },
+  placement: {
+    epoch: 2,
+    underReplicated: 0,
+    slotsUnderReplicated: 0,
+    moves: 0,
+    waiting: 0,
+    leftMs: null,
+    overQuota: [],
+  },
 };
 const busy: StatusAnswer = {
   ...calm,
@@ -38,7 +46,7 @@ const busy: StatusAnswer = {
     { ...node, node: 'n3', drain: { sinceMs: 1, state: 'draining' } },
   ],
   placement: {
-    ...{ epoch: 3, underReplicated: 40, slotsUnderReplicated: 9, moves: 100, leftMs: 90_000 },
+    ...{ epoch: 3, underReplicated: 40, slotsUnderReplicated: 9, moves: 100, waiting: 7, leftMs: 90_000 },
     overQuota: [{ node: 'n1', plannedBytes: 2e9, quotaBytes: 1e9 }],
   },
 };
@@ -60,9 +68,10 @@ test('the status of a calm cluster is a line each for leader, segments and nodes
 
 test('what moves, what is missing, what waits and what is too full has a line of its own', async () => {
   const { out } = await run(['status'], busy);
-  expect(out.split('\n').slice(2, 6)).toEqual([
+  expect(out.split('\n').slice(2, 7)).toEqual([
     'under-replicated: 9 slots have fewer copies in service than they should',
     'moves: 100 places change their node; 40 copies (4.00 MB) to fetch, about 2 min left',
+    'waiting: 7 more places change their node after those',
     "drain of n2 waits: segments would have fewer copies without it; add a node, or lower 'copies'",
     'over quota: n1 is to hold 2.00 GB of 1.00 GB; add nodes, or raise quotas',
   ]);

@@ -30,7 +30,15 @@ const status = {
   leader: { node: 'n1', term: 3 },
   nodes: [node],
   segments: { hot: 1, cold: 0, writable: 0, hotBytes: 5, coldBytes: 0 },
-  placement: { epoch: 1, underReplicated: 0, slotsUnderReplicated: 0, moves: 0, leftMs: null, overQuota: [] },
+  placement: {
+    epoch: 1,
+    underReplicated: 0,
+    slotsUnderReplicated: 0,
+    moves: 0,
+    waiting: 0,
+    leftMs: null,
+    overQuota: [],
+  },
 };
 
 describe('the /v1 face of the manager', () => {
