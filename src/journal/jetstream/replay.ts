@@ -3,10 +3,15 @@ import { type Clock } from '../../runtime/clock.ts';
 import { lost, unreachable } from '../journal-errors.ts';
 import { type JournalKey, type JournalRecord } from '../journal.ts';
 import { type JournalApi, MESSAGE_ID } from './journal-api.ts';
-import { pause, whenConnected } from './waiting.ts';
+import { type Requests } from './requests.ts';
+import { type Connectedness, pause, whenConnected } from './waiting.ts';
+
+type ReplayApi = Pick<JournalApi, 'nameOf' | 'idOf' | 'look'> & {
+  readonly requests: Connectedness & Pick<Requests, 'open'>;
+};
 
 export interface ReplayDeps {
-  readonly api: JournalApi;
+  readonly api: ReplayApi;
   readonly clock: Clock;
   readonly ended: AbortSignal;
   /** A key without what is read for is taken for lost when the leader says so for so long. */
@@ -106,7 +111,7 @@ function readBatch({ api, ended }: ReplayDeps, key: JournalKey, subject: string,
 }
 
 /** `end`: there is no more now. `gap`: something of the batch was lost on the way, or no server has the stream now. */
-function decode(api: JournalApi, message: Msg, previous: number | undefined): JournalRecord | 'end' | 'gap' {
+function decode(api: ReplayApi, message: Msg, previous: number | undefined): JournalRecord | 'end' | 'gap' {
   const { headers } = message;
   if (headers === undefined) return 'gap';
   if (headers.code !== 0) return headers.code === 204 || headers.code === 404 ? 'end' : 'gap';
