@@ -48,6 +48,7 @@ const SHORT_MS = 60_000;
 /** For what uploads or downloads a whole segment. */
 const LONG_MS = 3_600_000;
 const PING_MS = 1_000;
+const PING_TRIES = 5;
 /** One node that does not answer must not hold up the answer about all. */
 const COPY_MS = 2_000;
 /** A read goes to another copy soon. */
@@ -119,15 +120,18 @@ export class BusCalls implements NodeCalls, PeerCalls {
     return this.#askNode(node, 'restore', request, RestoreAnswer);
   }
 
-  /** Who answers under the node name; undefined when nobody does. */
+  /** Who answers under the node name; undefined when nobody does. One who listens and is slow, or whose answer was lost, is asked again. */
   async ping(node: string): Promise<PingAnswer | undefined> {
-    try {
-      return await this.#json(this.#deps.subjects.node(node, 'ping'), {}, PingAnswer, { deadlineMs: PING_MS });
-    } catch (error) {
-      const { code } = TroughError.from(error);
-      if (code === 'BUS_NO_RESPONDERS' || code === 'BUS_TIMEOUT') return undefined;
-      throw error;
+    for (let tries = 1; tries <= PING_TRIES; tries += 1) {
+      try {
+        return await this.#json(this.#deps.subjects.node(node, 'ping'), {}, PingAnswer, { deadlineMs: PING_MS });
+      } catch (error) {
+        const { code } = TroughError.from(error);
+        if (code === 'BUS_NO_RESPONDERS') return undefined;
+        if (code !== 'BUS_TIMEOUT') throw error;
+      }
     }
+    return undefined;
   }
 
   /** What the node has of a segment; undefined when it does not say in time. */

@@ -5,4 +5,5 @@ export const FOUND_SEEDS: readonly { readonly seed: number; readonly bug: string
   { seed: 57, bug: 'the last copies of a file that vanished from cold storage went when their slot moved' },
   { seed: 27, bug: 'a leader whose machine had slept wrote over the placement of its successor' },
   { seed: 44, bug: 'a deposed leader moved copies by what it had known of the nodes' },
+  { seed: 55, bug: 'a second process took the name of a node whose one answer was lost' },
 ];

@@ -2,6 +2,7 @@ import { type Control } from '../../src/messages/control.ts';
 import { keys } from '../../src/messages/keys.ts';
 import { type FaultKind } from './fault-kinds.ts';
 import { type Random } from './random.ts';
+import { CALM } from './sim-network.ts';
 import { SimNode } from './sim-node.ts';
 import { type World } from './world.ts';
 
@@ -122,7 +123,9 @@ export class LifeFaults {
     const { world } = this.#deps;
     world.timeline.after(LOOK_EVERY_MS, () => {
       if (!world.others.has(other)) return;
-      if (other.context !== undefined && world.wellForMs(node.name) > SETTLED_MS)
+      // In a storm all answers of the first to the second may be lost.
+      const isSettled = world.wellForMs(node.name) > SETTLED_MS && world.network.weather === CALM;
+      if (other.context !== undefined && isSettled)
         world.fail(`another process runs as ${node.name}, which was well all the time`);
       if (node.isRunning && world.network.isWhole(node.name)) this.#watch(node, other);
       else other.kill();

@@ -301,6 +301,18 @@ test('a ping says who answers to a name, or that nobody does', async () => {
   expect(await at.calls.ping('n1')).toBeUndefined();
   expect(await at.calls.ping('n2')).toEqual({ node: 'n2', session: 'x' });
   const silent = at.calls.ping('n3');
-  await at.clock.advance(1_000);
+  await at.clock.advance(5_000);
   expect(await silent).toBeUndefined();
+});
+
+test('one who listens to a name and did not answer at first is asked again', async () => {
+  await using at = scene();
+  let asked = 0;
+  at.answer('trough.node.n2.ping', () => {
+    asked += 1;
+    return asked < 3 ? new Promise(() => undefined) : { node: 'n2', session: 'x' };
+  });
+  const answer = at.calls.ping('n2');
+  await at.clock.advance(2_000);
+  expect([await answer, asked]).toEqual([{ node: 'n2', session: 'x' }, 3]);
 });
