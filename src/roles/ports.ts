@@ -55,7 +55,7 @@ export interface PortsDeps {
 
 /** The drivers that the settings ask for; the only place that knows them. Each is in the stop order when it is open. */
 export async function openPorts(deps: PortsDeps): Promise<Ports> {
-  const { settings, host, log, supervisor, queries, signal } = deps;
+  const { settings, host, log, supervisor, signal } = deps;
   const servers = settings.nats.length > 0 ? settings.nats : [await startOwnNats(deps)];
   const link = await connectNats({ servers, name: `trough ${settings.node}`, log, signal });
   supervisor.adopt('NATS connection', () => link[Symbol.asyncDispose]());
@@ -72,7 +72,25 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
   const cold = await openCold(deps);
   await probeCold(cold, log, signal);
-  const engine = new ProcessEngine({
+  const engine = openEngine(deps);
+  supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
+  const disk = new LocalDisk((file) => {
+    engine.forget(file);
+  });
+  return {
+    bus,
+    store,
+    ...(journal === undefined ? {} : { journal }),
+    cold,
+    care: cold,
+    engine,
+    disk,
+    natsUrl: servers.join(','),
+  };
+}
+
+function openEngine({ settings, host, log, queries }: PortsDeps): ProcessEngine {
+  return new ProcessEngine({
     nodePath: host.nodePath,
     log,
     ...(settings.engineChildren === 0 ? {} : { queryChildren: settings.engineChildren }),
@@ -93,20 +111,6 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     graceMs: settings.stopGraceMs / 10,
     onQuery: queries.add,
   });
-  supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
-  const disk = new LocalDisk((file) => {
-    engine.forget(file);
-  });
-  return {
-    bus,
-    store,
-    ...(journal === undefined ? {} : { journal }),
-    cold,
-    care: cold,
-    engine,
-    disk,
-    natsUrl: servers.join(','),
-  };
 }
 
 async function openJournal(deps: PortsDeps, { connection }: NatsLink): Promise<Journal | undefined> {

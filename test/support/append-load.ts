@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/runtime/clock.ts';
 import { type TroughRun } from './trough-process.ts';
 
 const PAUSE_MS = 50;
@@ -49,7 +50,7 @@ export class AppendLoad {
         if (failure === undefined) return;
         last = failure;
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise<void>((resolve) => systemClock.after(PAUSE_MS, resolve));
     }
     throw new Error(`${this.segment}: ${String(number)} was not acknowledged: ${last}`);
   }

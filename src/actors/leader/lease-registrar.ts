@@ -15,7 +15,7 @@ import {
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type Journal } from '../../journal/journal.ts';
-import { type OpenAnswer, type Published } from '../../messages/node-messages.ts';
+import { type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { CATALOGUE_SEGMENT, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
@@ -28,6 +28,7 @@ import { LeaseStore } from '../shared/lease-store.ts';
 import { shredJournal } from './journal-shredder.ts';
 import { grantedLease, shreddedLease } from './lease-documents.ts';
 import { isGone, isJournaled, LeaseMover } from './lease-mover.ts';
+import { awayForNow, provisioned } from './provision-answers.ts';
 import { isSettled, mayMove } from './lease-sweeper.ts';
 import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
 
@@ -333,18 +334,4 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       { segment: id, node },
     );
   }
-}
-
-function awayForNow(id: SegmentId, { document }: LeaseEntry): TroughError {
-  const message = `the node '${document.node}' that holds '${id}' is away; in a moment another may take it: try again shortly`;
-  return new TroughError('NODE_UNAVAILABLE', message, { segment: id, node: document.node });
-}
-
-function provisioned(id: SegmentId, node: NodeEntry, opened: OpenAnswer, schema: string): ProvisionAnswer {
-  const { sizeBytes, created } = opened;
-  return { segment: id, node: node.document.node, writeUrl: writeUrl(node, id), sizeBytes, schema, created };
-}
-
-function writeUrl(node: NodeEntry, id: SegmentId): string {
-  return `${(node.document.urls.write ?? '').replace(/\/$/, '')}/?segment=${encodeURIComponent(id)}`;
 }
