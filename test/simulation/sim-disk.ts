@@ -14,7 +14,7 @@ export interface SimFile {
 }
 
 /** What the disk gives of a file. */
-export function bytesOf({ content, isDamaged }: SimFile): string {
+function bytesOf({ content, isDamaged }: SimFile): string {
   return isDamaged ? `${content}?` : content;
 }
 

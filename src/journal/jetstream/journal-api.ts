@@ -54,7 +54,7 @@ export interface StreamInfo {
 }
 
 /** One try of a request. A lost one is noticed after this time, whatever became of it. */
-export const TRY_MS = 500;
+const TRY_MS = 500;
 const API_MS = 2_000;
 /** A page of 100,000 subjects takes the server a second. */
 const LISTING_MS = 30_000;
@@ -66,7 +66,7 @@ const NOT_NOW = [10071, 10158, 10164];
 const STORE_FAILED = 10077;
 /** The account's or the server's storage is used up. */
 const NO_ROOM = [10023, 10047];
-export const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
+const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
 export const MESSAGE_ID = 'Nats-Msg-Id';
 
 interface ApiError {

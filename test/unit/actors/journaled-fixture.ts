@@ -19,7 +19,7 @@ import { withMark } from '../../support/marked-content.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 
 export const id = parseSegmentId('s');
-export const key = { stream: '1', name: id };
+const key = { stream: '1', name: id };
 
 export function code(name: string) {
   return expect.objectContaining({ code: name }) as unknown;
