@@ -20,7 +20,7 @@ function simulate(...args: string[]): Promise<Ended> {
 }
 
 test('a cluster stays right under any faults, and is well again after them', { timeout: 300_000 }, async () => {
-  const { code, output } = await simulate('--seeds', '16', '--from', '1');
+  const { code, output } = await simulate('--seeds', '6', '--from', '1');
   expect(output).not.toContain('FAILED');
   expect(code, output.slice(-4_000)).toBe(0);
 });
