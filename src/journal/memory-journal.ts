@@ -14,6 +14,7 @@ import { KeyLanes } from './key-lanes.ts';
 import { type AppendAnswer, type MemoryJournalServer } from './memory-journal-server.ts';
 import { ABORTED, orAborted } from './or-aborted.ts';
 import { chooseStream } from './stream-choice.ts';
+import { sizeOfRecords } from './size-of-records.ts';
 
 /** One way of a call, on which something may happen to it. */
 export interface JournalLeg {
@@ -126,13 +127,8 @@ export class MemoryJournal implements Journal {
     return this.#ask(call, this.#until(signal), () => this.#server.state(stream));
   }
 
-  async usage(key: JournalKey, signal?: AbortSignal): Promise<{ records: number; bytes: number }> {
-    let [records, bytes] = [0, 0];
-    for await (const { body } of this.read(key, { from: 0 }, signal)) {
-      records += 1;
-      bytes += body.length;
-    }
-    return { records, bytes };
+  usage(key: JournalKey, signal?: AbortSignal): Promise<{ records: number; bytes: number }> {
+    return sizeOfRecords(this.read(key, { from: 0 }, signal));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { clusterStatus, provision, promote, readFrom, release, writeTo } from '../support/api.ts';
+import { clusterStatus, nodesAlive, promote, provision, readFrom, release, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -72,10 +72,7 @@ test(
 
 /** Two copies of each, on nodes that serve. */
 async function fill(node: TroughRun): Promise<void> {
-  await eventually(
-    'three nodes alive',
-    async () => (await clusterStatus(node)).nodes.filter(({ state }) => state === 'alive').length === 3,
-  );
+  await nodesAlive(node, 3);
   for (const [index, segment] of SEGMENTS.entries()) {
     const { writeUrl } = await provision(node, segment);
     await writeTo(writeUrl, `create table t (a); insert into t values (${String(index)})`);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clusterStatus } from '../support/api.ts';
-import { eventually } from '../support/eventually.ts';
+import { nodesAlive } from '../support/api.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trough, type TroughRun } from '../support/trough-process.ts';
 import { differencesFrom, recordedBytes, type Answer } from './golden/compare.ts';
@@ -22,7 +21,7 @@ describe("the original's recorded answers", () => {
     await using all = await trough({ data: `${dir.path}/all`, node: '127.0.0.1', args: common });
     const joined = ['--role', 'reader', '--role', 'sync-local', '--nats', all.ready.urls.nats];
     await using other = await trough({ data: `${dir.path}/n2`, node: 'n2', args: [...common, ...joined] });
-    await eventually('both nodes alive', async () => (await clusterStatus(all)).nodes.filter(isAlive).length === 2);
+    await nodesAlive(all, 2);
 
     const found = await replay(
       cases.filter(({ name }) => EXCEPTED[name] === undefined),
@@ -83,10 +82,6 @@ function textAnswer(response: RecordedResponse): Answer {
     body: recordedBytes(response, fill),
     aborted: false,
   };
-}
-
-function isAlive({ state }: { readonly state: string }): boolean {
-  return state === 'alive';
 }
 
 function portsOf(all: TroughRun, other: TroughRun): Parameters<typeof replay>[1]['urls'] {

@@ -2,7 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dataPaths } from '../../src/model/paths.ts';
-import { clusterStatus, provision, readFrom, release, writeTo } from '../support/api.ts';
+import { clusterStatus, nodesAlive, provision, readFrom, release, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -67,10 +67,7 @@ test('bits that turned over, files cut short and files that are gone are found a
 });
 
 async function fill(node: TroughRun): Promise<void> {
-  await eventually(
-    'two nodes alive',
-    async () => (await clusterStatus(node)).nodes.filter(({ state }) => state === 'alive').length === 2,
-  );
+  await nodesAlive(node, 2);
   for (const segment of SEGMENTS) {
     const { writeUrl } = await provision(node, segment);
     await writeTo(writeUrl, `create table t (a); insert into t values ('precious ${segment}')`);

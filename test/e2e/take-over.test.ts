@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clusterStatus, provision, readFrom, writeTo } from '../support/api.ts';
+import { nodesAlive, provision, readFrom, writeTo } from '../support/api.ts';
 import { AppendLoad } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
@@ -30,10 +30,7 @@ test('kill -9 of a node under load: its segments go on elsewhere by themselves, 
   await using first = await start('n1');
   await using second = await start('n2');
   await using third = await start('n3');
-  await eventually(
-    'three nodes alive',
-    async () => (await clusterStatus(first)).nodes.filter(({ state }) => state === 'alive').length === 3,
-  );
+  await nodesAlive(first, 3);
   const holders = new Map<string, string>();
   for (const segment of SEGMENTS) {
     const { node, writeUrl } = await provision(first, segment);

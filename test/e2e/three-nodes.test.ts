@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clusterStatus, promote, provision, readFrom, writeTo } from '../support/api.ts';
+import { clusterStatus, nodesAlive, promote, provision, readFrom, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -20,10 +20,7 @@ test('three nodes on one nats-server: each reader answers for every segment, als
   await using second = await start('n2');
   await using third = await start('n3');
   const all = [first, second, third];
-  await eventually(
-    'three nodes alive',
-    async () => (await clusterStatus(first)).nodes.filter(({ state }) => state === 'alive').length === 3,
-  );
+  await nodesAlive(first, 3);
 
   // Provisions go to the least filled node, so each of the three gets its share.
   const holders = new Set<string>();

@@ -1,3 +1,4 @@
+import { eventually } from './eventually.ts';
 import { type TroughRun } from './trough-process.ts';
 
 /** Small calls to a running trough, as a client would make them. Each fails loudly unless the answer is 2xx. */
@@ -50,6 +51,13 @@ export interface ClusterStatus {
 
 export async function clusterStatus({ ready }: TroughRun): Promise<ClusterStatus> {
   return (await call(new URL('v1/status', ready.urls.syncMaster))) as ClusterStatus;
+}
+
+/** Waits until the leader counts so many nodes as alive. */
+export async function nodesAlive(node: TroughRun, count: number): Promise<void> {
+  const alive = async (): Promise<number> =>
+    (await clusterStatus(node)).nodes.filter(({ state }) => state === 'alive').length;
+  await eventually(`${String(count)} nodes alive`, async () => (await alive()) === count);
 }
 
 async function call(url: URL, init: RequestInit = {}): Promise<unknown> {

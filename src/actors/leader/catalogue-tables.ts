@@ -12,21 +12,7 @@ export const CATALOGUE_MIGRATIONS = [
      primary key (slot, tier, copies)
    ) without rowid;
    insert into sums select slot, tier, copies, count(*), sum(size_bytes) from segments group by slot, tier, copies;
-   create trigger segment_added after insert on segments begin
-     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
-       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
-   end;
-   create trigger segment_removed after delete on segments begin
-     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
-       where slot = old.slot and tier = old.tier and copies = old.copies;
-   end;
-   create trigger segment_changed after update of tier, copies, size_bytes on segments
-     when (old.tier, old.copies, old.size_bytes) <> (new.tier, new.copies, new.size_bytes) begin
-     update sums set segments = segments - 1, bytes = bytes - old.size_bytes
-       where slot = old.slot and tier = old.tier and copies = old.copies;
-     insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
-       on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
-   end`,
+   ${sumsFollow('segments')}`,
   // Rows lie in the order in which they came, so that very many can come at a time. The index by slot is in runs of half a million rows: as
   // slots are in no order, each batch would else change every page of it, however many there are. People read the view.
   `create table segment (
@@ -41,21 +27,26 @@ export const CATALOGUE_MIGRATIONS = [
    create index segment_by_slot on segment (key >> 19, slot);
    create view segments as select id, slot, tier, copies, version, size_bytes as bytes, lower(nullif(hex(sha256), '')) as sha256, schema,
      modified_ms, vanished from segment;
-   create trigger segment_added after insert on segment begin
+   ${sumsFollow('segment')}`,
+  // One row: when a listing of cold storage was complete. Before that the catalogue may know of a part only.
+  `create table listed (only integer primary key check (only = 1), at_ms integer not null)`,
+];
+
+/** Triggers that keep `sums` true to the rows of that table. Part of migrations that have been made: never changed. */
+function sumsFollow(table: string): string {
+  return `create trigger segment_added after insert on ${table} begin
      insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
        on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
    end;
-   create trigger segment_removed after delete on segment begin
+   create trigger segment_removed after delete on ${table} begin
      update sums set segments = segments - 1, bytes = bytes - old.size_bytes
        where slot = old.slot and tier = old.tier and copies = old.copies;
    end;
-   create trigger segment_changed after update of tier, copies, size_bytes on segment
+   create trigger segment_changed after update of tier, copies, size_bytes on ${table}
      when (old.tier, old.copies, old.size_bytes) <> (new.tier, new.copies, new.size_bytes) begin
      update sums set segments = segments - 1, bytes = bytes - old.size_bytes
        where slot = old.slot and tier = old.tier and copies = old.copies;
      insert into sums values (new.slot, new.tier, new.copies, 1, new.size_bytes)
        on conflict do update set segments = segments + 1, bytes = bytes + excluded.bytes;
-   end`,
-  // One row: when a listing of cold storage was complete. Before that the catalogue may know of a part only.
-  `create table listed (only integer primary key check (only = 1), at_ms integer not null)`,
-];
+   end`;
+}

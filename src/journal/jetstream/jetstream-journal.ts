@@ -23,6 +23,7 @@ import { checkServers } from './server-check.ts';
 import { Shipper } from './shipper.ts';
 import { StreamGauge } from './stream-gauge.ts';
 import { pause, whenConnected } from './waiting.ts';
+import { sizeOfRecords } from '../size-of-records.ts';
 
 export interface JetStreamJournalOptions {
   /** Stays its owner's, who closes it after the journal. */
@@ -192,13 +193,8 @@ export class JetStreamJournal implements Journal {
     };
   }
 
-  async usage(key: JournalKey, signal?: AbortSignal): Promise<{ records: number; bytes: number }> {
-    let [records, bytes] = [0, 0];
-    for await (const { body } of this.read(key, { from: 0 }, signal)) {
-      records += 1;
-      bytes += body.length;
-    }
-    return { records, bytes };
+  usage(key: JournalKey, signal?: AbortSignal): Promise<{ records: number; bytes: number }> {
+    return sizeOfRecords(this.read(key, { from: 0 }, signal));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
