@@ -24,6 +24,7 @@ export class Moment {
   #timeMs = 0;
   #bytes = new SeededBytes('');
   #timeless: ReadonlySet<string> = NO_NAMES;
+  #wasUsed = false;
 
   constructor(db: Sqlite) {
     this.#db = db;
@@ -42,11 +43,17 @@ export class Moment {
     db.function('total_changes', varying, refuseTotalChanges);
   }
 
+  /** Whether SQL asked for the present or for something random since `enter`. */
+  get wasUsed(): boolean {
+    return this.#wasUsed;
+  }
+
   /** From now on it is the moment of this write. */
   enter({ timeMs, seed }: WireStamp): void {
     this.#timeMs = timeMs;
     this.#bytes = new SeededBytes(seed);
     this.#timeless = NO_NAMES;
+    this.#wasUsed = false;
   }
 
   /** Functions that the next statement may come to call where SQLite allows no present time: in an index, a CHECK, a generated column. */
@@ -65,6 +72,7 @@ export class Moment {
   }
 
   #iso(from: number, to: number): string {
+    this.#wasUsed = true;
     return new Date(this.#timeMs).toISOString().slice(from, to);
   }
 
@@ -85,11 +93,11 @@ export class Moment {
   #withoutNow(name: string, values: readonly SqlValue[]): readonly SqlValue[] {
     const places = TIME_FUNCTIONS[name] ?? [];
     const [first = 0] = places;
-    const now = this.#iso(0, 24);
     // `date()` is `date('now')`; without its format `strftime()` is NULL, and `timediff()` always has both.
-    if (values.length === first && name !== 'timediff') return [...values, now];
+    if (values.length === first && name !== 'timediff') return [...values, this.#iso(0, 24)];
     const words = places.map((place) => wordOf(values[place] ?? null));
     if (!words.some(meansNow)) return values;
+    const now = this.#iso(0, 24);
     return values.flatMap((value, index) => {
       const word = words[places.indexOf(index)] ?? '';
       if (!meansNow(word)) return [value];
@@ -97,16 +105,21 @@ export class Moment {
     });
   }
 
+  #take(count: number): Buffer {
+    this.#wasUsed = true;
+    return this.#bytes.take(count);
+  }
+
   /** Never the smallest integer, of which SQLite has no absolute value. */
   #random(): bigint {
-    const drawn = this.#bytes.take(8).readBigInt64LE(0);
+    const drawn = this.#take(8).readBigInt64LE(0);
     return drawn < 0n ? -(drawn & LARGEST_INTEGER) : drawn;
   }
 
   #randomBlob(size: SqlValue): Buffer {
     const wanted = this.#builtins.toInteger(size);
     if (wanted > LARGEST_VALUE_BYTES) throw new TroughError('SQL_TOO_LARGE', 'string or blob too big');
-    return this.#bytes.take(wanted < 1n ? 1 : Number(wanted));
+    return this.#take(wanted < 1n ? 1 : Number(wanted));
   }
 }
 

@@ -75,13 +75,17 @@ export class RequestRunner {
     this.#undone();
   }
 
-  /** Runs a script in a transaction of its own; what fails is thrown, and nothing stays. */
-  runAlone(sql: string, stamp: WireStamp): void {
+  /**
+   * Runs a script in a transaction of its own; what fails is thrown, and nothing stays. When it did not use the moment it does the same at
+   * any other.
+   */
+  runAlone(sql: string, stamp: WireStamp): { readonly usedMoment: boolean } {
     this.begin();
     try {
       this.#enterMoment(stamp);
       this.#runStatements(parseScript(sql), []);
       this.commit();
+      return { usedMoment: this.#moment.wasUsed };
     } catch (error) {
       if (this.#db.inTransaction) this.rollback();
       throw error;

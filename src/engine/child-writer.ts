@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
 import { appliedMark } from '../model/applied-mark.ts';
+import { isInWalFormat, LOOK_BYTES } from '../model/sqlite-header.ts';
 import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
 import { applicationId, setApplicationId, sqliteVersion } from './child-header.ts';
 import { replayRecords } from './child-replay.ts';
@@ -14,36 +15,55 @@ const CLOSE_BUSY_MS = 200;
 /** Pages of one step of a copy, 1 MiB at SQLite's default; other calls run between the steps. */
 const PAGES_PER_STEP = 256;
 
-interface OpenWriter {
+interface Segment {
   readonly file: string;
+  connection: Connection | undefined;
+}
+
+interface Connection {
   readonly db: Sqlite;
   readonly runner: RequestRunner;
 }
 
-/** The segments that a child holds open for writing, by handle. */
+/**
+ * The segments that a child has for writing, by handle. Most of them rest at any time, so only so many have a connection: those that were
+ * used last, and each that is in a transaction.
+ */
 export class Writers {
-  readonly #open = new Map<number, OpenWriter>();
+  readonly #mostConnections: number;
+  readonly #segments = new Map<number, Segment>();
+  readonly #files = new Set<string>();
+  /** The one that was not used for the longest first. */
+  readonly #connected = new Set<Segment>();
   #lastHandle = 0;
+  #sqliteVersion: string | undefined;
+
+  constructor(mostConnections: number) {
+    this.#mostConnections = mostConnections;
+  }
 
   open(file: string): Services['openWriter']['answer'] {
     if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file });
-    if ([...this.#open.values()].some((other) => other.file === file)) {
+    if (this.#files.has(file)) {
       throw new TroughError('SEGMENT_LEASED', 'the segment is open for writing already', { file });
     }
     const { size } = statSync(file);
-    const db = openForWriting(file);
+    const segment: Segment = { file, connection: undefined };
+    // What an earlier run left, or another mode, is seen to at once: then the first write does not wait for it, or find it broken.
+    if (existsSync(`${file}-wal`) || !isInWalMode(file)) this.#connect(segment);
     const handle = (this.#lastHandle += 1);
-    this.#open.set(handle, { file, db, runner: new RequestRunner(db) });
-    return { handle, sizeBytes: size, sqliteVersion: sqliteVersion(db) };
+    this.#segments.set(handle, segment);
+    this.#files.add(file);
+    return { handle, sizeBytes: size, sqliteVersion: (this.#sqliteVersion ??= versionOfSqlite()) };
   }
 
   apply(handle: number, writes: readonly WireWrite[]): readonly WireOutcome[] {
-    const runner = this.#idle(handle);
+    const { runner } = this.#idle(handle);
     return run(() => runner.apply(writes));
   }
 
   commit(handle: number, sequence: number | undefined): void {
-    const { db, runner } = this.#get(handle);
+    const { db, runner } = this.#use(handle);
     if (!db.inTransaction) throw new TroughError('INTERNAL', 'no group is applied');
     run(() => {
       if (sequence !== undefined) setApplicationId(db, appliedMark(sequence));
@@ -52,23 +72,22 @@ export class Writers {
   }
 
   applied(handle: number): number {
-    const { db } = this.#get(handle);
+    const { db } = this.#use(handle);
     return run(() => applicationId(db));
   }
 
   replay(handle: number, records: readonly WireRecord[]): void {
-    const runner = this.#idle(handle);
-    const { db } = this.#get(handle);
+    const { db, runner } = this.#idle(handle);
     run(() => {
       replayRecords(db, runner, records);
     });
   }
 
   rollback(handle: number): void {
-    const { db, runner } = this.#get(handle);
-    if (!db.inTransaction) return;
+    const { connection } = this.#get(handle);
+    if (connection?.db.inTransaction !== true) return;
     run(() => {
-      runner.rollback();
+      connection.runner.rollback();
     });
   }
 
@@ -98,27 +117,57 @@ export class Writers {
   }
 
   close(handle: number): void {
-    const { db } = this.#get(handle);
-    this.#open.delete(handle);
-    run(() => {
-      closeWriter(db);
-    });
+    const segment = this.#get(handle);
+    this.#segments.delete(handle);
+    this.#files.delete(segment.file);
+    this.#connected.delete(segment);
+    const { connection } = segment;
+    if (connection !== undefined) run(() => closeWriter(connection.db));
   }
 
   closeAll(): void {
-    for (const handle of [...this.#open.keys()]) this.close(handle);
+    for (const handle of [...this.#segments.keys()]) this.close(handle);
   }
 
-  #idle(handle: number): RequestRunner {
-    const { db, runner } = this.#get(handle);
-    if (db.inTransaction) throw new TroughError('INTERNAL', 'a group is applied already and not ended');
-    return runner;
+  #idle(handle: number): Connection {
+    const connection = this.#use(handle);
+    if (connection.db.inTransaction) throw new TroughError('INTERNAL', 'a group is applied already and not ended');
+    return connection;
   }
 
-  #get(handle: number): OpenWriter {
-    const writer = this.#open.get(handle);
-    if (writer === undefined) throw new TroughError('INTERNAL', 'the write session is closed');
-    return writer;
+  #use(handle: number): Connection {
+    const segment = this.#get(handle);
+    if (segment.connection === undefined) return this.#connect(segment);
+    this.#connected.delete(segment);
+    this.#connected.add(segment);
+    return segment.connection;
+  }
+
+  #connect(segment: Segment): Connection {
+    if (this.#connected.size >= this.#mostConnections) this.#disconnectOne();
+    const db = openForWriting(segment.file);
+    const connection = { db, runner: new RequestRunner(db) };
+    segment.connection = connection;
+    this.#connected.add(segment);
+    return connection;
+  }
+
+  #disconnectOne(): void {
+    for (const segment of this.#connected) {
+      const { connection } = segment;
+      if (connection?.db.inTransaction !== false) continue;
+      segment.connection = undefined;
+      this.#connected.delete(segment);
+      // Not `closeWriter`: it would wait for readers, and what is in the WAL may stay there.
+      connection.db.close();
+      return;
+    }
+  }
+
+  #get(handle: number): Segment {
+    const segment = this.#segments.get(handle);
+    if (segment === undefined) throw new TroughError('INTERNAL', 'the write session is closed');
+    return segment;
   }
 }
 
@@ -143,6 +192,26 @@ export function closeWriter(db: Sqlite): void {
   try {
     db.exec(`PRAGMA busy_timeout = ${String(CLOSE_BUSY_MS)}`);
     db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
+  } finally {
+    db.close();
+  }
+}
+
+function isInWalMode(file: string): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    const header = Buffer.alloc(LOOK_BYTES);
+    readSync(fd, header, 0, LOOK_BYTES, 0);
+    return isInWalFormat(header);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function versionOfSqlite(): string {
+  const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
+  try {
+    return sqliteVersion(db);
   } finally {
     db.close();
   }

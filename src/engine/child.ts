@@ -1,10 +1,14 @@
 import { Socket } from 'node:net';
-import { buildFile, checkSchema, finishSnapshot, verify } from './child-files.ts';
+import { finishSnapshot, verify } from './child-files.ts';
 import { LocalDatabases } from './child-local.ts';
+import { checkSchema, NewFiles } from './child-new-files.ts';
 import { ChildServer } from './child-server.ts';
 import { Writers } from './child-writer.ts';
 import { type ChildArguments, type ServiceHandlers } from './messages.ts';
 import { FrameReader } from './protocol.ts';
+
+/** Segments that have a connection for writing at a time: what one takes in memory is some 300 KB. */
+const MOST_WRITING = 1_000;
 
 /** The entry of every child of the engine. It serves frames on fd 3 and ends when that is closed. */
 async function main(): Promise<void> {
@@ -15,7 +19,7 @@ async function main(): Promise<void> {
   for (const signal of IGNORED) process.on(signal, ignore);
   if (settings.scratch !== undefined) process.env['SQLITE_TMPDIR'] = settings.scratch;
   const socket = new Socket({ fd: 3, readable: true, writable: true });
-  const writers = new Writers();
+  const writers = new Writers(Math.min(settings.openFiles, MOST_WRITING));
   const locals = new LocalDatabases();
   const server = new ChildServer(
     (bytes, done) => socket.write(bytes, done),
@@ -66,13 +70,14 @@ async function watchParent(parent: number): Promise<void> {
 }
 
 function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
+  const newFiles = new NewFiles();
   return {
     checkSchema: ({ sql }) => {
       checkSchema(sql);
       return null;
     },
     buildFile: ({ file, temporary, sql, stamp }) => {
-      buildFile(file, temporary, sql, stamp);
+      newFiles.build(file, temporary, sql, stamp);
       return null;
     },
     verify: ({ file }) => {

@@ -1,6 +1,8 @@
 /** The bytes of a database that tell what it is and how long. */
 export const LOOK_BYTES = 100;
 
+const VERSIONS = { from: 18, to: 20 };
+const WAL_VERSION = 2;
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 
 /** Whether a file that begins like this is a SQLite database of which the end is missing. False where the beginning does not tell. */
@@ -16,6 +18,16 @@ export function whyNoDatabase(head: Uint8Array, sizeBytes: number): string | und
   return told > sizeBytes
     ? `it has ${String(sizeBytes)} bytes, and the database in it says ${String(told)}`
     : undefined;
+}
+
+/** Makes a whole database one that SQLite opens in WAL mode (its file format, 1.3.3: the versions for writing and for reading). */
+export function setWalFormat(database: Uint8Array): void {
+  database.fill(WAL_VERSION, VERSIONS.from, VERSIONS.to);
+}
+
+/** Whether SQLite opens a file that begins like this in WAL mode. */
+export function isInWalFormat(head: Uint8Array): boolean {
+  return hasMagic(head) && head.subarray(VERSIONS.from, VERSIONS.to).every((version) => version === WAL_VERSION);
 }
 
 function hasMagic(head: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type StampedWrite, type WriteOutcome, type WriteSession } from '../../../src/engine/engine.ts';
@@ -57,7 +57,7 @@ test('a schema that fails leaves no file', async () => {
     code: 'SCHEMA_INVALID',
     message: 'near "create": syntax error',
   });
-  expect(readdirSync(dirname(file))).toEqual([]);
+  expect(existsSync(dirname(file))).toBe(false);
 });
 
 test('a schema without end is stopped, and leaves nothing either', async () => {
@@ -66,7 +66,7 @@ test('a schema without end is stopped, and leaves nothing either', async () => {
   await expect(at.engine.openWriter({ segment: 'x', file, schemaSql })).rejects.toMatchObject({
     code: 'SCHEMA_INVALID',
   });
-  expect(readdirSync(dirname(file))).toEqual([]);
+  expect(existsSync(dirname(file))).toBe(false);
 });
 
 test('what is not committed is not seen, and rollback undoes it', async () => {
@@ -322,4 +322,45 @@ test('a statement of a local database runs once for each of its rows, all in one
   await expect(database.run([{ sql, rows: again }])).rejects.toMatchObject({ code: 'SQL_FAILED' });
   expect(await database.all('select count(*) from a')).toEqual([[1_000]]);
   await database[Symbol.asyncDispose]();
+});
+
+test('a segment that nobody has written to takes no connection, and answers', async () => {
+  const { name, session, rows } = await segment('create table t (a); insert into t values (1)');
+  expect(readdirSync(dirname(at.fileOf(name))).filter((each) => each.startsWith(`${name}.`) || each === name)).toEqual([
+    basename(at.fileOf(name)),
+  ]);
+  expect(await rows('select a from t')).toBe('[1]');
+  await session[Symbol.asyncDispose]();
+});
+
+test('more segments than connections: each keeps its writes and its place in a transaction', async () => {
+  await using few = await testEngine({ openFiles: 2, writerChildren: 1 });
+  const names = ['a', 'b', 'c', 'd'];
+  const sessions = await Promise.all(
+    names.map((name) =>
+      few.engine.openWriter({ segment: name, file: few.fileOf(name), schemaSql: 'create table t (a)' }),
+    ),
+  );
+  const [first] = sessions;
+  await first?.apply([script('insert into t values (0)')], 5_000);
+  for (const round of [1, 2, 3]) {
+    for (const session of sessions.slice(1)) await write(session, script(`insert into t values (${String(round)})`));
+  }
+  await first?.commit();
+  for (const name of names) {
+    const expected = name === 'a' ? '[0]' : '[1],\n[2],\n[3]';
+    expect(await few.text({ segment: name, live: true, sql: 'select a from t', format: 'rows' })).toBe(expected);
+  }
+  await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()));
+});
+
+test('a schema that asks for the time or for chance is run for each segment, any other once', async () => {
+  const schemaSql = 'create table t (a); insert into t values (random()), (current_timestamp)';
+  const contents: string[] = [];
+  for (const name of ['chance1', 'chance2']) {
+    await using session = await at.engine.openWriter({ segment: name, file: at.fileOf(name), schemaSql });
+    expect(session.sizeBytes).toBeGreaterThan(0);
+    contents.push(await at.text({ segment: name, live: true, sql: 'select a from t', format: 'rows' }));
+  }
+  expect(contents[0]).not.toBe(contents[1]);
 });
