@@ -122,7 +122,10 @@ export class Writers {
     this.#files.delete(segment.file);
     this.#connected.delete(segment);
     const { connection } = segment;
-    if (connection !== undefined) run(() => closeWriter(connection.db));
+    if (connection !== undefined)
+      run(() => {
+        closeWriter(connection.db);
+      });
   }
 
   closeAll(): void {

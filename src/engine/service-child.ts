@@ -132,13 +132,16 @@ export class ServiceChild {
   #start(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
     const child: ChildProcess = new ChildProcess(this.#options, {
+      onReady: () => {
+        if (child === this.#child) this.#watchFirst();
+      },
       onFrame: (type, id, payload) => {
         if (child === this.#child) this.#receive(type, id, payload);
       },
       onGone: (_, end) => {
         this.#dying.delete(child);
         if (child !== this.#child) return;
-        this.#log.error({ ...end, call: this.#order[0]?.name }, 'service process died');
+        if (!this.#isStopped) this.#log.error({ ...end, call: this.#order[0]?.name }, 'service process died');
         if (end.isOutOfMemory) this.#blameFirst();
         this.#onDied(new TroughError('ENGINE_CHILD_DIED', 'the process died'));
       },
@@ -171,7 +174,8 @@ export class ServiceChild {
     clearTimeout(this.#timer);
     const first = this.#order[0];
     const deadlineMs = first?.options.deadlineMs;
-    if (first === undefined || deadlineMs === undefined) return;
+    // A process that is starting runs nothing yet.
+    if (first === undefined || deadlineMs === undefined || this.#child?.isReady !== true) return;
     this.#timer = setTimeout(() => {
       this.#forget(first);
       first.reject(

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type StampedWrite, type WriteOutcome, type WriteSession } from '../../../src/engine/engine.ts';
@@ -10,7 +9,7 @@ import { stamped, stampedScript as script } from '../../support/stamped.ts';
 let at: Awaited<ReturnType<typeof testEngine>>;
 let names = 0;
 beforeAll(async () => {
-  at = await testEngine({ schemaDeadlineMs: 1_500 });
+  at = await testEngine({ schemaDeadlineMs: 1_500, writerChildren: 1 });
 });
 afterAll(() => at[Symbol.asyncDispose]());
 
@@ -32,14 +31,6 @@ async function write(session: WriteSession, ...writes: StampedWrite[]): Promise<
   return codes(outcomes);
 }
 
-test('a new segment is made from its schema, and a session reads its own commits at once', async () => {
-  const { session, rows } = await segment("create table t (a); insert into t values ('made')");
-  expect(session.sizeBytes).toBeGreaterThan(0);
-  expect(await write(session, script('insert into t values (2)'))).toEqual(['ok']);
-  expect(await rows('select a from t')).toBe('["made"],\n[2]');
-  await session[Symbol.asyncDispose]();
-});
-
 test('an existing file is opened as it is, whatever the schema', async () => {
   const { name, session } = await segment('create table t (a)');
   await write(session, script('insert into t values (1)'));
@@ -47,26 +38,6 @@ test('an existing file is opened as it is, whatever the schema', async () => {
   const again = await at.engine.openWriter({ segment: name, file: at.fileOf(name), schemaSql: 'nonsense' });
   expect(await at.text({ segment: name, live: true, sql: 'select a from t' })).toBe('{"a":1}');
   await again[Symbol.asyncDispose]();
-});
-
-test('a schema that fails leaves no file', async () => {
-  const file = at.fileOf('failed/x');
-  await expect(
-    at.engine.openWriter({ segment: 'x', file, schemaSql: 'create table t (a); create create' }),
-  ).rejects.toMatchObject({
-    code: 'SCHEMA_INVALID',
-    message: 'near "create": syntax error',
-  });
-  expect(existsSync(dirname(file))).toBe(false);
-});
-
-test('a schema without end is stopped, and leaves nothing either', async () => {
-  const file = at.fileOf('endless/x');
-  const schemaSql = `create table t (a, b); insert into t ${numbers(100_000, 100)}; insert into t select *, 1 from (${ENDLESS})`;
-  await expect(at.engine.openWriter({ segment: 'x', file, schemaSql })).rejects.toMatchObject({
-    code: 'SCHEMA_INVALID',
-  });
-  expect(existsSync(dirname(file))).toBe(false);
 });
 
 test('what is not committed is not seen, and rollback undoes it', async () => {
@@ -270,11 +241,6 @@ test.each([
   });
 });
 
-test('a schema may be empty, and may use the functions of the original', async () => {
-  await at.engine.checkSchema('');
-  await at.engine.checkSchema("create table x (a check (a regexp '^b')); insert into x values ('b')");
-});
-
 test('a sound file is verified, a damaged one found', async () => {
   const file = at.make('v', `create table t (a, b); insert into t ${numbers(2_000, 100)}; create index i on t (b)`);
   await at.engine.verify(file);
@@ -322,45 +288,4 @@ test('a statement of a local database runs once for each of its rows, all in one
   await expect(database.run([{ sql, rows: again }])).rejects.toMatchObject({ code: 'SQL_FAILED' });
   expect(await database.all('select count(*) from a')).toEqual([[1_000]]);
   await database[Symbol.asyncDispose]();
-});
-
-test('a segment that nobody has written to takes no connection, and answers', async () => {
-  const { name, session, rows } = await segment('create table t (a); insert into t values (1)');
-  expect(readdirSync(dirname(at.fileOf(name))).filter((each) => each.startsWith(`${name}.`) || each === name)).toEqual([
-    basename(at.fileOf(name)),
-  ]);
-  expect(await rows('select a from t')).toBe('[1]');
-  await session[Symbol.asyncDispose]();
-});
-
-test('more segments than connections: each keeps its writes and its place in a transaction', async () => {
-  await using few = await testEngine({ openFiles: 2, writerChildren: 1 });
-  const names = ['a', 'b', 'c', 'd'];
-  const sessions = await Promise.all(
-    names.map((name) =>
-      few.engine.openWriter({ segment: name, file: few.fileOf(name), schemaSql: 'create table t (a)' }),
-    ),
-  );
-  const [first] = sessions;
-  await first?.apply([script('insert into t values (0)')], 5_000);
-  for (const round of [1, 2, 3]) {
-    for (const session of sessions.slice(1)) await write(session, script(`insert into t values (${String(round)})`));
-  }
-  await first?.commit();
-  for (const name of names) {
-    const expected = name === 'a' ? '[0]' : '[1],\n[2],\n[3]';
-    expect(await few.text({ segment: name, live: true, sql: 'select a from t', format: 'rows' })).toBe(expected);
-  }
-  await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()));
-});
-
-test('a schema that asks for the time or for chance is run for each segment, any other once', async () => {
-  const schemaSql = 'create table t (a); insert into t values (random()), (current_timestamp)';
-  const contents: string[] = [];
-  for (const name of ['chance1', 'chance2']) {
-    await using session = await at.engine.openWriter({ segment: name, file: at.fileOf(name), schemaSql });
-    expect(session.sizeBytes).toBeGreaterThan(0);
-    contents.push(await at.text({ segment: name, live: true, sql: 'select a from t', format: 'rows' }));
-  }
-  expect(contents[0]).not.toBe(contents[1]);
 });
