@@ -48,6 +48,7 @@ export const ERRORS = {
   METADATA_CONFLICT: 'conflict',
   METADATA_UNREACHABLE: 'busy',
   METADATA_BROKEN: 'broken',
+  METADATA_LOST: 'busy',
   // journal
   JOURNAL_FENCED: 'conflict',
   JOURNAL_FULL: 'busy',

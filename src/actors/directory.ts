@@ -1,6 +1,7 @@
 import { type TroughError, unreachable } from '../errors.ts';
 import { type ClusterView, type LeaseEntry, type NodeEntry, type NodeState } from '../messages/cluster-view.ts';
 import {
+  ClusterDocument,
   decodeDocument,
   DrainDocument,
   LeaderDocument,
@@ -21,6 +22,8 @@ export type DirectoryMessage =
 
 export type DirectoryNews =
   | { readonly kind: 'current' }
+  /** undefined: the document is gone, and with it the store that it was in. */
+  | { readonly kind: 'cluster'; readonly document: ClusterDocument | undefined }
   | { readonly kind: 'lease'; readonly lease: LeaseEntry }
   | { readonly kind: 'node'; readonly document: NodeDocument }
   | { readonly kind: 'node-state'; readonly node: string; readonly from: NodeState; readonly to: NodeState }
@@ -57,6 +60,7 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
   readonly #leaseCounts = new Map<string, number>();
   readonly #schemas = new Map<string, SchemaDocument>();
   readonly #drains = new Map<string, DrainDocument>();
+  #cluster: { document: ClusterDocument; revision: number } | undefined;
   #leader: { document: LeaderDocument; revision: number } | undefined;
   #leaderSeenAt: number;
   #placement: { value: Uint8Array; revision: number } | undefined;
@@ -92,6 +96,10 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  cluster(): { document: ClusterDocument; revision: number } | undefined {
+    return this.#cluster;
   }
 
   leader(): { document: LeaderDocument; revision: number; unchangedMs: number } | undefined {
@@ -156,6 +164,9 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
     const parsed = parseKey(key);
     if (parsed === undefined) return;
     switch (parsed.kind) {
+      case 'cluster':
+        this.#belongs({ document: decodeDocument(ClusterDocument, key, value), revision });
+        return;
       case 'leader':
         this.#leader = { document: decodeDocument(LeaderDocument, key, value), revision };
         this.#leaderSeenAt = this.#deps.clock.monotonic();
@@ -184,6 +195,9 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
     const parsed = parseKey(key);
     if (parsed === undefined) return;
     switch (parsed.kind) {
+      case 'cluster':
+        this.#belongs(undefined);
+        return;
       case 'leader':
         this.#leader = undefined;
         return;
@@ -206,6 +220,11 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
       default:
         unreachable(parsed.kind);
     }
+  }
+
+  #belongs(cluster: { document: ClusterDocument; revision: number } | undefined): void {
+    this.#cluster = cluster;
+    this.#deps.emit({ kind: 'cluster', document: cluster?.document });
   }
 
   #lease(lease: LeaseEntry): void {

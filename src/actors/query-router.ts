@@ -2,7 +2,7 @@ import { type ColdStore } from '../cold/cold-store.ts';
 import { type Engine, type EngineQuery } from '../engine/engine.ts';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
-import { type ClusterView, type NodeEntry } from '../messages/cluster-view.ts';
+import { type ClusterView, isLost, metadataLost, type NodeEntry } from '../messages/cluster-view.ts';
 import { type LeaseDocument } from '../messages/documents.ts';
 import { type CopyFiles, type HotFile, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
 import { type PeerCalls } from '../messages/node-calls.ts';
@@ -78,6 +78,8 @@ export class QueryRouter {
   }
 
   async #readPublished(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
+    // Nobody knows which segments have writes that were not promoted.
+    if (request.consistency === 'strong' && isLost(this.#deps.view)) throw metadataLost();
     const seen = this.#deps.view.lease(request.segment)?.document;
     // A view that may be behind could name a holder that is one no longer, or a version that is not the last.
     const lease = request.consistency === 'any' || this.#deps.isFresh() ? seen : await this.#readLease(request, signal);

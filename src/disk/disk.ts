@@ -32,6 +32,8 @@ export interface Disk {
   list(directory: string): Promise<readonly DirectoryEntry[]>;
   /** Bytes; undefined when there is no such file. */
   size(file: string): Promise<number | undefined>;
+  /** When the database was written to last, ms since 1970; undefined when there is no such file, or nobody knows. */
+  modified(file: string): Promise<number | undefined>;
   /**
    * What the file holds, read at low priority and at most so fast that nobody else notices. SEGMENT_UNKNOWN when it is not there, SEGMENT_DAMAGED
    * when the disk cannot give it back.

@@ -80,6 +80,13 @@ export class LocalDisk implements Disk {
     return orFail(file, async () => (await orNone(stat(file)))?.size);
   }
 
+  async modified(file: string): Promise<number | undefined> {
+    const times = await Promise.all(
+      [file, `${file}-wal`].map((part) => orFail(part, async () => (await orNone(stat(part)))?.mtimeMs)),
+    );
+    return times[0] === undefined ? undefined : Math.max(...times.map((time) => time ?? 0));
+  }
+
   digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest> {
     return orUnreadable(file, () => this.#digests.digest(file, bytesPerSecond, signal));
   }

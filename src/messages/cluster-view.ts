@@ -1,11 +1,13 @@
 import { type Beat } from './node-messages.ts';
 import {
+  type ClusterDocument,
   type DrainDocument,
   type LeaderDocument,
   type LeaseDocument,
   type NodeDocument,
   type SchemaDocument,
 } from './documents.ts';
+import { TroughError } from '../errors.ts';
 
 /** `suspect`: silent for 6 s, routing avoids it. `lost`: silent for 10 s, its leases may move. `stopped`: it said good-bye. */
 export type NodeState = 'alive' | 'suspect' | 'lost' | 'stopped';
@@ -32,6 +34,8 @@ export interface ClusterView {
   readonly current: boolean;
   /** The metadata revision applied so far. */
   readonly revision: number;
+  /** Which cluster the store is of; undefined until a first node has said so. */
+  cluster(): { readonly document: ClusterDocument; readonly revision: number } | undefined;
   leader(): { readonly document: LeaderDocument; readonly revision: number; readonly unchangedMs: number } | undefined;
   node(name: string): NodeEntry | undefined;
   nodes(): readonly NodeEntry[];
@@ -45,4 +49,15 @@ export interface ClusterView {
   placement(): { readonly value: Uint8Array; readonly revision: number } | undefined;
   schema(id: string): SchemaDocument | undefined;
   schemaIds(): readonly string[];
+}
+
+/** Nodes have data that the store knows nothing of. */
+export function isLost(view: Pick<ClusterView, 'cluster'>): boolean {
+  return view.cluster()?.document.state === 'lost';
+}
+
+export function metadataLost(): TroughError {
+  const message =
+    'the metadata of this cluster was lost while its nodes still have data: nothing is granted or moved until an operator runs `trough rebuild`';
+  return new TroughError('METADATA_LOST', message);
 }

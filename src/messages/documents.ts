@@ -76,6 +76,21 @@ export type SchemaDocument = z.infer<typeof SchemaDocument>;
 export const DrainDocument = z.object({ node: z.string(), sinceMs: z.number() });
 export type DrainDocument = z.infer<typeof DrainDocument>;
 
+/**
+ * Key `cluster`: which cluster the store is of. Every node keeps the id in its data directory, so that a store that is empty because it was lost is
+ * told from a new one. `lost`: nodes have data that this store knows nothing of, and nothing is granted, placed or taken away until it is rebuilt.
+ */
+export const ClusterDocument = z.object({
+  id: z.string(),
+  sinceMs: z.number(),
+  state: z.enum(['ready', 'lost']),
+  /** Of the stores before this one that were lost: data of theirs belongs here. */
+  former: z.array(z.string()).default([]),
+  /** Nodes whose data of such a time was looked through. */
+  rebuiltFrom: z.array(z.string()).default([]),
+});
+export type ClusterDocument = z.infer<typeof ClusterDocument>;
+
 export function encodeDocument(document: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(document), 'utf8');
 }

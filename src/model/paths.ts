@@ -10,6 +10,8 @@ export interface DataPaths {
   readonly copiesDir: string;
   /** The file of a lease that is held here. */
   readonly hot: (segment: string) => string;
+  /** All of them, in a directory for each slot. */
+  readonly hotDir: string;
   /** Which journal the hot file follows. Without it the file is not gone on from. */
   readonly hotNote: (segment: string) => string;
   /** A file that was read through, of one version. */
@@ -27,6 +29,8 @@ export interface DataPaths {
   readonly lostCopiesDir: string;
   readonly catalogue: string;
   readonly inventory: string;
+  /** Which cluster the data here is of. */
+  readonly cluster: string;
 }
 
 export function dataPaths(root: string): DataPaths {
@@ -43,6 +47,7 @@ export function dataPaths(root: string): DataPaths {
     copy: (segment) => inSlot(copies, segment),
     copiesDir: copies,
     hot: (segment) => inSlot(hot, segment),
+    hotDir: hot,
     hotNote: (segment) => `${inSlot(hot, segment)}.note`,
     cached: (segment, version) => join(cacheDir, slotName(slotOf(segment)), `${segment}@${String(version)}.sqlite`),
     cacheDir,
@@ -54,5 +59,6 @@ export function dataPaths(root: string): DataPaths {
     lostCopiesDir: join(lostDir, 'copies'),
     catalogue: join(root, 'catalogue.sqlite'),
     inventory: join(root, 'inventory.sqlite'),
+    cluster: join(root, 'cluster.json'),
   };
 }

@@ -9,6 +9,7 @@ import { type PlacerState } from '../actors/leader/placer.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
 import { type BusAnswer } from '../bus/bus.ts';
 import { TroughError } from '../errors.ts';
+import { isLost, metadataLost } from '../messages/cluster-view.ts';
 import { ColdCheckRequest } from '../messages/cold-check.ts';
 import {
   DrainRequest,
@@ -106,12 +107,16 @@ async function handOn(
 function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<SyncVerb, Answer>> {
   const { registrar, schemas, catalogue, coldCheck } = parts;
   return {
-    provision: checked(ProvisionRequest, (request) =>
-      ask(registrar, (reply) => ({ kind: 'provision', request, reply })),
-    ),
+    provision: checked(ProvisionRequest, (request) => {
+      refuseWhileLost(context);
+      return ask(registrar, (reply) => ({ kind: 'provision', request, reply }));
+    }),
     promote: checked(PromoteRequest, (request) => ask(registrar, (reply) => ({ kind: 'promote', request, reply }))),
     release: checked(ReleaseRequest, (request) => ask(registrar, (reply) => ({ kind: 'release', request, reply }))),
-    shred: checked(ShredRequest, (request) => ask(registrar, (reply) => ({ kind: 'shred', request, reply }))),
+    shred: checked(ShredRequest, (request) => {
+      refuseWhileLost(context);
+      return ask(registrar, (reply) => ({ kind: 'shred', request, reply }));
+    }),
     schema: checked(SchemaRequest, (request) => ask(schemas, (reply) => ({ kind: 'schema', request, reply }))),
     segments: checked(SegmentsRequest, (request) => ask(catalogue, (reply) => ({ kind: 'segments', request, reply }))),
     segment: checked(SegmentRequest, ({ segment }) => answerSegment(context, catalogue, segment)),
@@ -119,8 +124,16 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     status: checked(StatusRequest, ({ node }) => answerStatus(context, parts, node)),
     plan: checked(PlanRequest, (request) => answerPlanned(context, parts, request)),
     drain: checked(DrainRequest, (request) => answerDrain(context, request)),
-    coldcheck: checked(ColdCheckRequest, (request) => ask(coldCheck, (reply) => ({ kind: 'check', request, reply }))),
+    coldcheck: checked(ColdCheckRequest, (request) => {
+      if (request.repair) refuseWhileLost(context);
+      return ask(coldCheck, (reply) => ({ kind: 'check', request, reply }));
+    }),
   };
+}
+
+/** Who has which writes is not known: a grant could make a segment anew beside them, a shred delete less than there is. */
+function refuseWhileLost({ view }: NodeContext): void {
+  if (isLost(view)) throw metadataLost();
 }
 
 function checked<Request>(schema: z.ZodType<Request>, answer: (request: Request) => Promise<unknown>): Answer {

@@ -3,9 +3,12 @@ import { type CopierState } from '../actors/copies/copier.ts';
 import { type Inventory } from '../actors/copies/inventory.ts';
 import { type CopyFiles, type HotFiles } from '../messages/local-files.ts';
 import { type SegmentId } from '../model/segment-id.ts';
+import { type ClusterIdentity } from './cluster-identity.ts';
 
 /** What the roles of one process have for each other. A role that does not run here leaves its part empty. */
 export class LocalParts implements HotFiles, CopyFiles {
+  /** Whose data is here; undefined until this process has joined. */
+  identity: ClusterIdentity | undefined;
   inventory: Inventory | undefined;
   copier: CopierState | undefined;
   catalogue: OwnCatalogue | undefined;

@@ -4,7 +4,7 @@ import { Heartbeat, type HeartbeatMessage, type Vitals } from '../actors/heartbe
 import { TroughError, unreachable } from '../errors.ts';
 import { type HttpMetrics } from '../http/metrics.ts';
 import { type LeaseEntry } from '../messages/cluster-view.ts';
-import { encodeDocument, type NodeDocument, type Urls } from '../messages/documents.ts';
+import { type ClusterDocument, encodeDocument, type NodeDocument, type Urls } from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
 import { Beat, Roll } from '../messages/node-messages.ts';
 import { makeSubjects, type Subjects } from '../messages/subjects.ts';
@@ -14,6 +14,7 @@ import { type ActorRef } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { BusCalls } from './bus-calls.ts';
+import { ClusterIdentity } from './cluster-identity.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { type RolePorts } from './role-ports.ts';
 import { LocalParts } from './local-parts.ts';
@@ -32,7 +33,7 @@ export interface Membership {
   readonly context: NodeContext;
   /** Tells the cluster that this node is up, and puts the good-bye first into the stop order. */
   readonly announce: (urls: Urls) => Promise<void>;
-  /** Resolves when another process has taken the name of this node. */
+  /** Resolves when another process has taken the name of this node, or when the metadata store is not the one any more that it joined. */
   readonly failed: Promise<TroughError>;
 }
 
@@ -81,6 +82,8 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
   followDocuments(context, directory);
   const beating = beatAndListen(context, heartbeat);
   await orAbort(news.current, deps.signal);
+  parts.identity = await ClusterIdentity.settle(context);
+  news.identity = parts.identity;
   return {
     context,
     announce: async (urls) => {
@@ -135,6 +138,7 @@ class News {
   readonly #self: NodeContext['self'];
   readonly #current = Promise.withResolvers<undefined>();
   readonly #taken = Promise.withResolvers<TroughError>();
+  identity: ClusterIdentity | undefined;
   /** From here on a document of ours that names another session is another process. */
   announced = false;
 
@@ -158,6 +162,9 @@ class News {
       case 'current':
         this.#current.resolve(undefined);
         return;
+      case 'cluster':
+        this.#belongs(news.document);
+        return;
       case 'lease':
         for (const hear of this.leaseHearers) hear(news.lease);
         return;
@@ -177,6 +184,14 @@ class News {
       default:
         unreachable(news);
     }
+  }
+
+  #belongs(document: ClusterDocument | undefined): void {
+    void this.identity?.seen(document).catch((error: unknown) => {
+      const err = TroughError.from(error);
+      if (err.code === 'METADATA_LOST') this.#taken.resolve(err);
+      else this.#deps.log.error({ err }, 'this node could not note which cluster its data is of');
+    });
   }
 }
 

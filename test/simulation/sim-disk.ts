@@ -175,6 +175,11 @@ class SimDisk implements Disk {
     return this.#do('look at a size', () => this.#machine.files.get(file)?.content.length);
   }
 
+  /** Nobody knows: nothing in the simulation goes by it. */
+  modified(): Promise<number | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest> {
     const sizeBytes = (await this.size(file)) ?? 0;
     await this.#process.call((sizeBytes / bytesPerSecond) * 1_000, () => undefined);

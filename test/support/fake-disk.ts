@@ -6,6 +6,8 @@ import { FakeGate } from './fake-gate.ts';
 /** Files in memory: path → content. The other fakes read and write the same ones. */
 export class FakeDisk implements Disk {
   readonly files = new Map<string, string>();
+  /** When files were written to last, where a test says so. */
+  readonly times = new Map<string, number>();
   readonly gate = new FakeGate();
 
   async exists(file: string): Promise<boolean> {
@@ -53,6 +55,11 @@ export class FakeDisk implements Disk {
   async size(file: string): Promise<number | undefined> {
     await this.gate.pass('size');
     return this.files.get(file)?.length;
+  }
+
+  async modified(file: string): Promise<number | undefined> {
+    await this.gate.pass('modified');
+    return this.files.has(file) ? this.times.get(file) : undefined;
   }
 
   async digest(file: string, _bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest> {

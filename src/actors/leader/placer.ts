@@ -1,6 +1,6 @@
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
-import { type ClusterView } from '../../messages/cluster-view.ts';
+import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
 import { keys } from '../../messages/keys.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { MOST_RANKS, movedBetween, type Placement, type PlacementNode } from '../../model/placement.ts';
@@ -79,7 +79,8 @@ export class Placer implements Actor<PlacerMessage>, PlacerState {
   async receive(): Promise<void> {
     const { leadership, view, placement } = this.#deps;
     const { term } = leadership;
-    if (term === undefined || !view.current) return;
+    // What is where is not known: a plan made from nothing would have it all moved.
+    if (term === undefined || !view.current || isLost(view)) return;
     await this.#weigh();
     const before = placement();
     this.#announce(view.placement()?.revision);
