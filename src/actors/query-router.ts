@@ -69,8 +69,19 @@ export class QueryRouter {
   /** Its segment's rows, from wherever they are. Rejects with a TroughError; `signal` ends the query. */
   readonly read: Read = (request, signal) => {
     const hot = this.#deps.hot.hotFile(request.segment);
-    return hot === undefined ? this.#readPublished(request, signal) : this.#readHot(request, hot, signal);
+    if (hot !== undefined) return this.#readHot(request, hot, signal);
+    const underWay = this.#deps.hot.underWay(request.segment);
+    return underWay === undefined ? this.#readPublished(request, signal) : this.#readAfter(underWay, request, signal);
   };
+
+  /** In a moment it is open here, or on another node. */
+  async #readAfter(underWay: Promise<void>, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
+    await underWay;
+    if (signal.aborted)
+      throw new TroughError('ENGINE_CANCELLED', 'the query was given up while its segment was opened');
+    const hot = this.#deps.hot.hotFile(request.segment);
+    return hot === undefined ? this.#readPublished(request, signal) : this.#readHot(request, hot, signal);
+  }
 
   async #readHot(request: ReadRequest, hot: HotFile, signal: AbortSignal): Promise<ReadAnswer> {
     if (request.consistency === 'strong') await hot.assertHeld();

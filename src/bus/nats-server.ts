@@ -14,7 +14,8 @@ const RESTART_BACKOFF = { firstMs: 100, mostMs: 5_000 };
 /** A run at least this long makes the next restart a quick one again. */
 const LONG_RUN_MS = 30_000;
 const STOP_GRACE_MS = 10_000;
-const MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** The most that NATS recommends: a transaction is one message of the journal. */
+const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
 export interface NatsServerOptions {
   /** Path of the program; `findNatsServer` knows it. */
@@ -29,7 +30,7 @@ export interface NatsServerOptions {
   readonly log: Log;
   /** 0 ≤ value < 1. */
   readonly random: () => number;
-  /** Default 1 MiB. */
+  /** Default 8 MiB. */
   readonly maxPayloadBytes?: number;
 }
 

@@ -3,6 +3,7 @@ import {
   ColdCheckBody,
   DrainBody,
   EmptyBody,
+  MoveWriterBody,
   PlanParameters,
   ProvisionBody,
   SegmentsParameters,
@@ -14,6 +15,8 @@ import { parsePlannedNode } from '../model/planned-node.ts';
 import { type Exchange } from './exchange.ts';
 import { jsonBody, parameters } from './json-body.ts';
 import { type V1Handlers } from './v1-router.ts';
+
+type SegmentOperation = 'provision' | 'promote' | 'release' | 'moveWriter' | 'shred';
 
 /** The `/v1` routes of both managers. */
 export function managerHandlers(control: Control): V1Handlers<'manager'> {
@@ -30,11 +33,21 @@ export function managerHandlers(control: Control): V1Handlers<'manager'> {
       await jsonBody(exchange, EmptyBody, {});
       reply(exchange, await control.release({ segment }));
     },
+    moveWriter: async (exchange, segment) => {
+      const { node } = await jsonBody(exchange, MoveWriterBody);
+      reply(exchange, await control.moveWriter({ segment, node }));
+    },
     shred: async (exchange, segment) => {
       const { force } = parameters(exchange, ShredParameters);
       await control.shred({ segment, force: force === 'true' });
       exchange.send({ status: 204, type: 'application/json', body: '' });
     },
+    ...clusterHandlers(control),
+  };
+}
+
+function clusterHandlers(control: Control): Omit<V1Handlers<'manager'>, SegmentOperation> {
+  return {
     segment: async (exchange, segment) => {
       reply(exchange, await control.segment({ segment }));
     },

@@ -34,6 +34,12 @@ export const ReleaseAnswer = z.object({ segment: z.string(), version: z.number()
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 export type ReleaseAnswer = z.infer<typeof ReleaseAnswer>;
 
+/** To another writer, which goes on from the segment's journal; nothing is published for it. */
+export const MoveWriterRequest = z.object({ segment: z.string(), node: z.string() });
+export const MoveWriterAnswer = z.object({ segment: z.string(), from: z.string(), node: z.string() });
+export type MoveWriterRequest = z.infer<typeof MoveWriterRequest>;
+export type MoveWriterAnswer = z.infer<typeof MoveWriterAnswer>;
+
 /** `force`: also when a node holds the lease. */
 export const ShredRequest = z.object({ segment: z.string(), force: z.boolean().default(false) });
 export const ShredAnswer = z.object({ segment: z.string() });
@@ -258,6 +264,7 @@ export interface Control {
   provision(request: ProvisionRequest): Promise<ProvisionAnswer>;
   promote(request: PromoteRequest): Promise<PromoteAnswer>;
   release(request: ReleaseRequest): Promise<ReleaseAnswer>;
+  moveWriter(request: MoveWriterRequest): Promise<MoveWriterAnswer>;
   shred(request: ShredRequest): Promise<ShredAnswer>;
   schema(request: SchemaRequest): Promise<SchemaAnswer>;
   segments(request: SegmentsRequest): Promise<SegmentsAnswer>;

@@ -122,6 +122,8 @@ export const StatusParameters = z.strictObject({
 
 export const DrainBody = z.strictObject({ node: z.string() });
 
+export const MoveWriterBody = z.strictObject({ node: z.string().describe('The writer that it goes to.') });
+
 export const PlanParameters = z.strictObject({
   without: z.string().optional().describe('Names of nodes that would be gone, with commas between them.'),
   with: z

@@ -2,6 +2,7 @@ import { type z } from 'zod';
 import { ColdCheckAnswer } from './cold-check.ts';
 import {
   DrainAnswer,
+  MoveWriterAnswer,
   PlanAnswer,
   ProvisionAnswer,
   PromoteAnswer,
@@ -14,6 +15,7 @@ import {
   ColdCheckBody,
   DrainBody,
   EmptyBody,
+  MoveWriterBody,
   PlanParameters,
   ProvisionBody,
   QueryAnswer,
@@ -109,6 +111,14 @@ export const V1_ROUTES = {
     body: EmptyBody,
     bodyOptional: true,
     answer: ReleaseAnswer,
+  },
+  moveWriter: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/segments/{segment}/move-writer',
+    summary: 'Gives a writable segment to another node, which goes on from its journal; writes wait for a moment.',
+    body: MoveWriterBody,
+    answer: MoveWriterAnswer,
   },
   shred: {
     port: 'manager',

@@ -10,6 +10,8 @@ export interface HotFile {
 
 export interface HotFiles {
   hotFile(segment: SegmentId): HotFile | undefined;
+  /** Resolves when a segment that is being opened here, or given to another node, is so no more; undefined: it is neither. */
+  underWay(segment: SegmentId): Promise<void> | undefined;
 }
 
 export interface LocalCopy {

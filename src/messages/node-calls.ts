@@ -1,4 +1,11 @@
-import { type HolderAnswer, type HolderRequest, type OpenAnswer, type OpenRequest } from './node-messages.ts';
+import {
+  type HandOverAnswer,
+  type HandOverRequest,
+  type HolderAnswer,
+  type HolderRequest,
+  type OpenAnswer,
+  type OpenRequest,
+} from './node-messages.ts';
 import { type ReadAnswer, type ReadRequest } from './reading.ts';
 import { type WriteAnswer, type WriteCall } from './writing.ts';
 
@@ -7,6 +14,7 @@ export interface NodeCalls {
   open(node: string, request: OpenRequest): Promise<OpenAnswer>;
   promote(node: string, request: HolderRequest): Promise<HolderAnswer>;
   close(node: string, request: HolderRequest): Promise<HolderAnswer>;
+  handOver(node: string, request: HandOverRequest): Promise<HandOverAnswer>;
 }
 
 /** Hands a read or a write on to another node. NODE_UNAVAILABLE when it does not answer; WRITE_OUTCOME_UNKNOWN when a write was sent and no answer came. */

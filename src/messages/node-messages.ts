@@ -22,6 +22,8 @@ export const Beat = z.object({
   damaged: z.int().optional(),
   /** Files in `lost+found`. */
   lostFiles: z.int().optional(),
+  /** It is being stopped: nothing new is given to it. */
+  leaving: z.boolean().optional(),
   /** The placement that it has taken in completely: every copy of it is there. */
   complete: z.object({ term: z.int(), epoch: z.int() }).nullable(),
 });
@@ -79,6 +81,16 @@ export const Published = z.object({
 export type Published = z.infer<typeof Published>;
 export const HolderAnswer = z.object({ published: Published.optional() });
 export type HolderAnswer = z.infer<typeof HolderAnswer>;
+
+/** `trough.node.<node>.handover`: the lease goes to that session of another writer, which goes on from the journal. */
+export const HandOverRequest = z.object({
+  segment: z.string(),
+  epoch: z.int(),
+  to: z.object({ node: z.string(), session: z.string() }),
+});
+export const HandOverAnswer = z.object({ sizeBytes: z.number() });
+export type HandOverRequest = z.infer<typeof HandOverRequest>;
+export type HandOverAnswer = z.infer<typeof HandOverAnswer>;
 
 export const PingAnswer = z.object({ node: z.string(), session: z.string() });
 export type PingAnswer = z.infer<typeof PingAnswer>;

@@ -5,6 +5,7 @@ export const SYNC_VERBS = [
   'provision',
   'promote',
   'release',
+  'movewriter',
   'shred',
   'schema',
   'segments',
@@ -18,7 +19,7 @@ export const SYNC_VERBS = [
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
-export type NodeVerb = 'open' | 'close' | 'promote' | 'ping' | 'copy' | 'restore' | 'file' | 'lost';
+export type NodeVerb = 'open' | 'close' | 'promote' | 'handover' | 'ping' | 'copy' | 'restore' | 'file' | 'lost';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

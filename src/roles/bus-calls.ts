@@ -6,6 +6,7 @@ import {
   type ManifestAnswer as ManifestAnswerType,
   DrainAnswer,
   ManifestAnswer,
+  MoveWriterAnswer,
   PlanAnswer,
   PromoteAnswer,
   ProvisionAnswer,
@@ -21,7 +22,7 @@ import { ColdCheckAnswer, RestoreAnswer, type RestoreRequest } from '../messages
 import { CopyReport, type FileRequest, LostAnswer, type PassedFile } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
-import { HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
+import { HandOverAnswer, HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
 import { decodeAnswer, encodeHandedOn, HOPS_HEADER } from '../messages/query-wire.ts';
 import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
 import { type Subjects, type SyncVerb } from '../messages/subjects.ts';
@@ -85,6 +86,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
       provision: at('provision', ProvisionAnswer, LONG_MS, never),
       promote: at('promote', PromoteAnswer, LONG_MS, never),
       release: at('release', ReleaseAnswer, LONG_MS, never),
+      moveWriter: at('movewriter', MoveWriterAnswer, LONG_MS, never),
       shred: at('shred', ShredAnswer, LONG_MS, never),
       schema: at('schema', SchemaAnswer, SHORT_MS, isSchemaRead),
       segments: at('segments', SegmentsAnswer, SHORT_MS, always),
@@ -113,6 +115,10 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   close(node: string, request: unknown): Promise<HolderAnswer> {
     return this.#askNode(node, 'close', request, HolderAnswer);
+  }
+
+  handOver(node: string, request: unknown): Promise<HandOverAnswer> {
+    return this.#askNode(node, 'handover', request, HandOverAnswer);
   }
 
   /** Has the node publish its copy once more. */
@@ -203,7 +209,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   #askNode<T>(
     node: string,
-    verb: 'open' | 'promote' | 'close' | 'restore',
+    verb: 'open' | 'promote' | 'close' | 'handover' | 'restore',
     request: unknown,
     schema: z.ZodType<T>,
   ): Promise<T> {

@@ -15,6 +15,7 @@ import {
   DrainRequest,
   type ManifestAnswer,
   ManifestRequest,
+  MoveWriterRequest,
   type PlanAnswer,
   PlanRequest,
   PromoteRequest,
@@ -113,6 +114,9 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     }),
     promote: checked(PromoteRequest, (request) => ask(registrar, (reply) => ({ kind: 'promote', request, reply }))),
     release: checked(ReleaseRequest, (request) => ask(registrar, (reply) => ({ kind: 'release', request, reply }))),
+    movewriter: checked(MoveWriterRequest, (request) =>
+      ask(registrar, (reply) => ({ kind: 'moveWriter', request, reply })),
+    ),
     shred: checked(ShredRequest, (request) => {
       refuseWhileLost(context);
       return ask(registrar, (reply) => ({ kind: 'shred', request, reply }));

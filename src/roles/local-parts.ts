@@ -13,12 +13,18 @@ export class LocalParts implements HotFiles, CopyFiles {
   copier: CopierState | undefined;
   catalogue: OwnCatalogue | undefined;
   lost: { readonly count: number } | undefined;
-  writer: (HotFiles & { readonly openCount: number }) | undefined;
+  writer: (HotFiles & { readonly openCount: number; readonly isLeaving: boolean }) | undefined;
+  /** Gives to other writers what they can go on with. */
+  leave: () => Promise<void> = () => Promise.resolve();
   /** Tells the copier, where there is one, that a copy is broken. */
   reportDamaged: (segment: SegmentId) => void = () => undefined;
 
   hotFile(segment: SegmentId): ReturnType<HotFiles['hotFile']> {
     return this.writer?.hotFile(segment);
+  }
+
+  underWay(segment: SegmentId): ReturnType<HotFiles['underWay']> {
+    return this.writer?.underWay(segment);
   }
 
   copy(segment: SegmentId): ReturnType<CopyFiles['copy']> {

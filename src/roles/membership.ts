@@ -236,6 +236,7 @@ function vitals({ inventory, copier, writer, lost }: LocalParts, load: number): 
     leases: writer?.openCount ?? 0,
     damaged: copier?.repairs.pending ?? 0,
     lostFiles: lost?.count ?? 0,
+    leaving: writer?.isLeaving ?? false,
     complete: copier?.complete ?? null,
   };
 }

@@ -29,6 +29,8 @@ export interface RunningRoles extends AsyncDisposable {
 
 /** For one child of the supervisor; those that need longer (requests in flight) have their own limits. */
 const CHILD_GRACE_SHARE = 0.2;
+/** For giving segments to other nodes. What is left then goes to them when this node is gone. */
+const LEAVE_GRACE_SHARE = 0.3;
 
 /**
  * Starts the roles of this process: ports first, then what every node has, then the roles, and the node's own document last.
@@ -54,6 +56,9 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     const urls = await startEach(membership.context);
     ports.stopBefore();
     await membership.announce(urls);
+    // The first to be stopped: while others take over what was written here, all of it still answers.
+    const leave = (): Promise<void> => membership.context.parts.leave();
+    supervisor.adopt('segments open for writing', leave, settings.stopGraceMs * LEAVE_GRACE_SHARE);
     await untilReady(membership, signal);
     log.info({ urls, nats: drivers.natsUrl }, 'ready');
     return {

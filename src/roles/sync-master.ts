@@ -167,7 +167,7 @@ function startDraining(
       new Drainer({
         ...context,
         leadingMs: () => leadership.leadingMs,
-        release: (segment) => ask(registrar, (reply) => ({ kind: 'release', request: { segment }, reply })),
+        vacate: (segment) => ask(registrar, (reply) => ({ kind: 'vacate', segment, reply })),
       }),
   );
   supervisor.every(SWEEP_MS, drainer, () => ({ kind: 'tick' }));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { WriteHost } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
-import { HolderRequest, OpenRequest } from '../messages/node-messages.ts';
+import { HandOverRequest, HolderRequest, OpenRequest } from '../messages/node-messages.ts';
 import { HOPS_HEADER } from '../messages/query-wire.ts';
 import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
@@ -19,6 +19,7 @@ export function startWriter(context: NodeContext): { url: string } {
   const host = new WriteHost({
     ...context,
     peers: calls,
+    nodes: calls,
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
     seed: () => randomBytes(16).toString('hex'),
@@ -32,6 +33,7 @@ export function startWriter(context: NodeContext): { url: string } {
   });
   parts.writer = host;
   const actor = supervisor.spawn(() => host, { mailboxLimit: 100_000 });
+  parts.leave = () => ask(actor, (reply) => ({ kind: 'leave', reply }));
   context.onLease((lease) => actor.send({ kind: 'lease', lease }));
   actor.send({ kind: 'reclaim' });
   supervisor.every(TIDY_EVERY_MS, actor, () => ({ kind: 'tick' }));
@@ -43,6 +45,9 @@ export function startWriter(context: NodeContext): { url: string } {
     ),
     answerJson(bus, { subject: subjects.node(self.node, 'promote') }, HolderRequest, (request) =>
       ask(actor, (reply) => ({ kind: 'promote', request, reply })),
+    ),
+    answerJson(bus, { subject: subjects.node(self.node, 'handover') }, HandOverRequest, (request) =>
+      ask(actor, (reply) => ({ kind: 'handOver', request, reply })),
     ),
     answerJson(bus, { subject: subjects.node(self.node, 'close') }, HolderRequest, (request) =>
       ask(actor, (reply) => ({ kind: 'close', request, reply })),

@@ -1,6 +1,8 @@
 import { TroughError } from '../../src/errors.ts';
 import { type NodeCalls, type PeerCalls } from '../../src/messages/node-calls.ts';
 import {
+  type HandOverAnswer,
+  type HandOverRequest,
   type HolderAnswer,
   type HolderRequest,
   type OpenAnswer,
@@ -15,6 +17,7 @@ export class FakeNodes implements NodeCalls, PeerCalls {
   readonly gate = new FakeGate();
   readonly calls: string[] = [];
   readonly opens: OpenRequest[] = [];
+  readonly handOvers: HandOverRequest[] = [];
   readonly reads: ReadRequest[] = [];
   readonly writes: WriteCall[] = [];
   readonly down = new Set<string>();
@@ -34,6 +37,12 @@ export class FakeNodes implements NodeCalls, PeerCalls {
   async close(node: string, request: HolderRequest): Promise<HolderAnswer> {
     await this.#enter(request.discard ? 'discard' : 'close', node);
     return this.onHolder(node, request);
+  }
+
+  async handOver(node: string, request: HandOverRequest): Promise<HandOverAnswer> {
+    this.handOvers.push(request);
+    await this.#enter('handOver', node);
+    return { sizeBytes: 8 };
   }
 
   async read(node: string, request: ReadRequest): Promise<ReadAnswer> {

@@ -16,15 +16,15 @@ export interface DrainerDeps {
   readonly view: ClusterView;
   /** undefined: another leads. */
   readonly leadingMs: () => number | undefined;
-  /** Promotes the segment and gives its lease back. */
-  readonly release: (segment: SegmentId) => Promise<unknown>;
+  /** Gives the segment's lease to another writer, or promotes the segment and gives the lease back. */
+  readonly vacate: (segment: SegmentId) => Promise<unknown>;
 }
 
 const PARALLEL = 4;
 /** A lease that could not be given back is tried again after this. */
 const REST_MS = 30_000;
 
-/** Gives back the leases of nodes that are drained: what was written is published first, and the next provision is of another node. */
+/** Takes the leases off nodes that are drained: another writer goes on with what has a journal; of the rest what was written is published first, and the next provision is of another node. */
 export class Drainer implements Actor<DrainerMessage> {
   readonly name = 'drainer';
   readonly #deps: DrainerDeps;
@@ -60,14 +60,14 @@ export class Drainer implements Actor<DrainerMessage> {
   }
 
   #giveBack(segment: SegmentId, node: string): void {
-    const { log, clock, view, leadingMs, release } = this.#deps;
+    const { log, clock, view, leadingMs, vacate } = this.#deps;
     this.#resting.set(segment, Infinity);
     void this.#tasks
       .run(segment, async () => {
         // It may have been asked back while this waited for its turn.
         if (leadingMs() === undefined || view.drainOf(node) === undefined) return;
-        await release(segment);
-        log.debug({ segment, node }, 'the lease of a segment on a drained node was given back');
+        await vacate(segment);
+        log.debug({ segment, node }, 'the lease of a segment on a drained node was given on');
       })
       .then(() => this.#resting.delete(segment))
       .catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { type LeaseStore } from '../shared/lease-store.ts';
-import { emptiestWriter } from './emptiest-writer.ts';
+import { emptiestWriter } from '../shared/emptiest-writer.ts';
 import { movedLease } from './lease-documents.ts';
 
 export interface LeaseMoverDeps {

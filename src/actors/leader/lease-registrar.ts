@@ -3,6 +3,8 @@ import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView, type LeaseEntry, type NodeEntry } from '../../messages/cluster-view.ts';
 import {
+  type MoveWriterAnswer,
+  type MoveWriterRequest,
   type PromoteAnswer,
   type PromoteRequest,
   type ProvisionAnswer,
@@ -23,11 +25,12 @@ import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
-import { emptiestWriter } from './emptiest-writer.ts';
+import { emptiestWriter } from '../shared/emptiest-writer.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
-import { shredJournal } from './journal-shredder.ts';
-import { grantedLease, shreddedLease } from './lease-documents.ts';
+import { grantedLease } from './lease-documents.ts';
+import { LeaseHandOver } from './lease-hand-over.ts';
 import { isGone, isJournaled, LeaseMover } from './lease-mover.ts';
+import { LeaseShredder } from './lease-shredder.ts';
 import { awayForNow, provisioned } from './provision-answers.ts';
 import { isSettled, mayMove } from './lease-sweeper.ts';
 import { DEFAULT_SCHEMA, readSchema } from './schema-registry.ts';
@@ -36,6 +39,9 @@ export type RegistrarMessage =
   | { readonly kind: 'provision'; readonly request: ProvisionRequest; readonly reply: Reply<ProvisionAnswer> }
   | { readonly kind: 'promote'; readonly request: PromoteRequest; readonly reply: Reply<PromoteAnswer> }
   | { readonly kind: 'release'; readonly request: ReleaseRequest; readonly reply: Reply<ReleaseAnswer> }
+  | { readonly kind: 'moveWriter'; readonly request: MoveWriterRequest; readonly reply: Reply<MoveWriterAnswer> }
+  /** Off its holder: to another writer where that can go on from the journal, else given up. */
+  | { readonly kind: 'vacate'; readonly segment: string; readonly reply: Reply<void> }
   /** To another writer, when its holder is gone and the journal has its writes; else nothing happens. */
   | { readonly kind: 'takeOver'; readonly segment: string; readonly reply: Reply<boolean> }
   | { readonly kind: 'shred'; readonly request: ShredRequest; readonly reply: Reply<ShredAnswer> };
@@ -75,11 +81,15 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
   /** Leases granted to a node that its beats do not count yet: spreads a burst of provisions. */
   readonly #granting = new Map<string, number>();
   readonly #mover: LeaseMover;
+  readonly #handOver: LeaseHandOver;
+  readonly #shredder: LeaseShredder;
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
     this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
     this.#mover = new LeaseMover({ ...deps, leases: this.#leases, granting: this.#granting });
+    this.#handOver = new LeaseHandOver({ ...deps, granting: this.#granting });
+    this.#shredder = new LeaseShredder({ ...deps, leases: this.#leases });
   }
 
   receive(message: RegistrarMessage): void {
@@ -99,6 +109,18 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
           this.#inTurn(message.request.segment, (id) => this.#release(id)),
         );
         return;
+      case 'moveWriter':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.segment, (id) => this.#moveWriter(id, message.request.node)),
+        );
+        return;
+      case 'vacate':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.segment, (id) => this.#vacate(id)),
+        );
+        return;
       case 'takeOver':
         void replyWith(
           message.reply,
@@ -108,7 +130,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
       case 'shred':
         void replyWith(
           message.reply,
-          this.#inTurn(message.request.segment, (id) => this.#shred(id, message.request.force)),
+          this.#inTurn(message.request.segment, (id) => this.#shredder.shred(id, message.request.force)),
         );
         return;
       default:
@@ -273,40 +295,18 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
     return { segment: id, version: published.version };
   }
 
-  async #shred(id: SegmentId, force: boolean): Promise<ShredAnswer> {
-    const lease = await this.#leases.read(id);
-    const leased = lease?.document.state === 'held';
-    if (leased && !force) {
-      const message = `'${id}' is open for writing on ${lease.document.node}; release it first`;
-      throw new TroughError('SEGMENT_LEASED', message, { segment: id });
-    }
-    if (leased) await this.#discardAtHolder(id, lease);
-    const now = leased ? await this.#leases.read(id) : lease;
-    if (
-      !leased &&
-      (now?.document.state ?? 'shredded') === 'shredded' &&
-      (await this.#deps.cold.stat(id)) === undefined
-    ) {
-      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
-    }
-    if (now !== undefined) await shredJournal(this.#deps, now.document);
-    // A holder that was away comes back to a lease that is not its own.
-    await this.#leases.write(shreddedLease(id, now?.document, this.#deps.clock.now()), now?.revision);
-    await this.#deps.cold.discardUploads(id);
-    await this.#deps.cold.remove(id);
-    await this.#deps.news.shredded(id);
-    return { segment: id };
+  async #moveWriter(id: SegmentId, to: string): Promise<MoveWriterAnswer> {
+    const lease = await this.#held(id);
+    const entry = this.#handOver.demand(id, lease, to);
+    if (lease.document.node !== to) await this.#handOver.give(id, lease, entry);
+    return { segment: id, from: lease.document.node, node: to };
   }
 
-  /** One that is away, or has lost the file, need not be asked: the lease is taken from it all the same. */
-  async #discardAtHolder(id: SegmentId, { document }: LeaseEntry): Promise<void> {
-    try {
-      await this.#deps.nodes.close(document.node, { segment: id, epoch: document.epoch, discard: true });
-    } catch (error) {
-      const { code } = TroughError.from(error);
-      if (code !== 'NODE_UNAVAILABLE' && code !== 'SEGMENT_NOT_WRITABLE') throw error;
-      this.#deps.log.warn({ segment: id, node: document.node, code }, 'a segment is shredded without its holder');
-    }
+  async #vacate(id: SegmentId): Promise<void> {
+    const lease = await this.#held(id);
+    const successor = this.#handOver.successor(lease);
+    if (successor === undefined) await this.#release(id);
+    else await this.#handOver.give(id, lease, successor);
   }
 
   async #held(id: SegmentId): Promise<LeaseEntry> {

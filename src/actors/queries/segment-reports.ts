@@ -19,7 +19,7 @@ export interface SegmentReportsDeps {
   /** The queries of a segment that the engine has before it now. */
   readonly load: (segment: SegmentId) => { readonly running: number; readonly waiting: number };
   readonly view: ClusterView;
-  readonly hot: HotFiles;
+  readonly hot: Pick<HotFiles, 'hotFile'>;
   readonly copies: CopyFiles;
   /** What was fetched because it was read here. */
   readonly fetched: CopyFiles;

@@ -71,7 +71,7 @@ export class JournalLog implements GroupLog {
 
 export function tooLarge(bytes: number, limitBytes: number): TroughError {
   const message =
-    `one transaction may have ${String(limitBytes)} bytes of SQL, parameters and results in the journal, ` +
-    `and this one has ${String(bytes)}: send it in several`;
+    `one transaction may have ${String(limitBytes)} bytes of SQL, parameters and results in the journal, and this one has ${String(bytes)}: ` +
+    'send it in several, or raise max_payload of the NATS servers';
   return new TroughError('JOURNAL_TOO_LARGE', message, { bytes, limitBytes });
 }

@@ -100,6 +100,13 @@ export class HeldLease {
     return this.#change({ state, under_promotion: false });
   }
 
+  /** To another node: the lease as that node is to open it. */
+  async handOver(to: { node: string; session: string }): Promise<{ lease: LeaseDocument; revision: number }> {
+    const acquired_on = this.#deps.clock.now();
+    await this.#change({ ...to, epoch: this.#document.epoch + 1, acquired_on, under_promotion: false });
+    return { lease: this.#document, revision: this.#revision };
+  }
+
   async #change(change: Partial<LeaseDocument>): Promise<void> {
     let document = { ...this.#document, ...change };
     try {

@@ -3,6 +3,7 @@ import { type Disk } from '../../disk/disk.ts';
 import { type Engine, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
+import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { appliedMark } from '../../model/applied-mark.ts';
 import { type DataPaths } from '../../model/paths.ts';
@@ -62,7 +63,7 @@ export class HotSegment {
   readonly #publication: Publication;
   readonly #answers: AnsweredRequests<Written>;
   #promoting: { readonly done: Promise<Published>; readonly commits: number } | undefined;
-  #state: 'open' | 'closing' | 'discarding' | 'closed' = 'open';
+  #state: 'open' | 'closing' | 'discarding' | 'leaving' | 'closed' = 'open';
   #lastWriteAt: number;
   #unpromotedAt: number | undefined;
   /** The sequence that the file has applied. */
@@ -126,6 +127,16 @@ export class HotSegment {
     return this.#state === 'open';
   }
 
+  /** Its writes are in a journal, so another node can go on from there. */
+  get isJournaled(): boolean {
+    return this.#place !== undefined;
+  }
+
+  /** What is asked of it now is answered with everything that was acknowledged: it is neither broken nor on its way to another node. */
+  get isReadable(): boolean {
+    return !this.broken && this.#state !== 'leaving' && this.#state !== 'closed';
+  }
+
   /** Only a fresh start of it may help: its child could not be opened again, or only the journal knows what it has. */
   get broken(): boolean {
     return this.#writes.broken !== undefined;
@@ -168,6 +179,9 @@ export class HotSegment {
   /** Takes no more writes, publishes what is unpublished, gives the lease up and removes the hot file. On an error it is open as before. */
   async close(options: { discard: boolean }): Promise<Published | undefined> {
     if (this.#state !== 'open') throw this.#closed();
+    // Most of it while writes go on: then there is little left to do when they do not.
+    if (!options.discard && this.isJournaled) await this.#joinPromote();
+    if (!this.open) throw this.#closed();
     this.#state = options.discard ? 'discarding' : 'closing';
     let published: Published | undefined;
     try {
@@ -182,14 +196,31 @@ export class HotSegment {
       throw error;
     }
     await this.#end();
+    await this.removeFiles();
+    return published;
+  }
+
+  /**
+   * Takes no more writes, answers what it has, and writes the lease over to another node, which finds everything in the journal: nothing is
+   * published for it. From the beginning on nobody reads here, for the other may write from the end on. What fails leaves only the store to say whose the
+   * lease is, so the segment is to be dropped then, and opened afresh by whoever has it.
+   */
+  async handOver(to: { node: string; session: string }): Promise<{ lease: LeaseDocument; revision: number }> {
+    if (this.#state !== 'open' || this.broken || !this.isJournaled) throw this.#closed();
+    this.#state = 'leaving';
+    await this.#writes.idle();
+    return this.#writes.between(() => this.lease.handOver(to));
+  }
+
+  /** Removes what is here of a segment that another has opened: the journal has all of it. */
+  async removeFiles(): Promise<void> {
     await this.#deps.disk.removeDatabase(this.#deps.paths.hotNote(this.id));
     await this.#deps.disk.removeDatabase(this.file);
-    return published;
   }
 
   /** Stops without giving the lease up: the file stays, the next start of this node opens it again. */
   async suspend(): Promise<void> {
-    this.#state = 'closing';
+    if (this.#state !== 'leaving') this.#state = 'closing';
     await this.#settled();
     await this.#end();
   }

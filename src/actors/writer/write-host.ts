@@ -1,7 +1,9 @@
 import { TroughError, unreachable } from '../../errors.ts';
 import { type LeaseEntry } from '../../messages/cluster-view.ts';
-import { type PeerCalls } from '../../messages/node-calls.ts';
+import { type NodeCalls, type PeerCalls } from '../../messages/node-calls.ts';
 import {
+  type HandOverAnswer,
+  type HandOverRequest,
   type HolderAnswer,
   type HolderRequest,
   type OpenAnswer,
@@ -13,17 +15,22 @@ import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
-import { LeaseStore } from '../shared/lease-store.ts';
+import { Departure } from './departure.ts';
 import { type HotSegment } from './hot-segment.ts';
 import { PurgeList } from './purge-list.ts';
 import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
+import { UnderWay } from './under-way.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
+import { WriteForwarder } from './write-forwarder.ts';
 
 export type WriteHostMessage =
   | { readonly kind: 'write'; readonly call: WriteCall; readonly reply: Reply<WriteAnswer> }
   | { readonly kind: 'open'; readonly request: OpenRequest; readonly reply: Reply<OpenAnswer> }
   | { readonly kind: 'promote'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
   | { readonly kind: 'close'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
+  | { readonly kind: 'handOver'; readonly request: HandOverRequest; readonly reply: Reply<HandOverAnswer> }
+  /** Gives other writers what they can go on with, for this node is about to stop. Answers when that is done, or cannot be. */
+  | { readonly kind: 'leave'; readonly reply: Reply<void> }
   | { readonly kind: 'lease'; readonly lease: LeaseEntry }
   /** Opens again what this node held when it stopped. */
   | { readonly kind: 'reclaim' }
@@ -32,6 +39,7 @@ export type WriteHostMessage =
 
 export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed'> {
   readonly peers: PeerCalls;
+  readonly nodes: Pick<NodeCalls, 'open'>;
   readonly writeDeadlineMs: number;
   readonly promoteAfterMs: number;
   readonly releaseAfterMs: number;
@@ -42,15 +50,15 @@ export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'fail
   };
 }
 
-const STORE_DEADLINE_MS = 10_000;
-
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
 export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
   readonly #deps: WriteHostDeps;
   readonly #starter: SegmentStarter;
   readonly #purges: PurgeList;
-  readonly #leases: LeaseStore;
+  readonly #forwarder: WriteForwarder;
+  readonly #departure: Departure;
+  readonly #underWay: UnderWay;
   readonly #open = new Map<SegmentId, HotSegment>();
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
   readonly #tidyTasks = new KeyedTasks({ parallel: 4, waiting: Infinity });
@@ -67,7 +75,9 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     };
     this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, failed });
     this.#grants = new UnopenedGrants(deps);
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#forwarder = new WriteForwarder(deps);
+    this.#departure = new Departure(deps);
+    this.#underWay = new UnderWay(deps.clock);
   }
 
   receive(message: WriteHostMessage): void {
@@ -78,8 +88,14 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       case 'open':
         void replyWith(
           message.reply,
-          this.#inTurn(message.request.lease.segment, (id) => this.#openGranted(id, message.request)),
+          this.#onTheWay(message.request.lease.segment, (id) => this.#openGranted(id, message.request)),
         );
+        return;
+      case 'handOver':
+        void replyWith(message.reply, this.#handOver(message.request));
+        return;
+      case 'leave':
+        void replyWith(message.reply, this.#leave());
         return;
       case 'promote':
         void replyWith(message.reply, this.#promote(message.request));
@@ -119,9 +135,25 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   /** The hot file of a segment that is open here: for readers on this node. */
   hotFile(segment: SegmentId): HotFile | undefined {
     const hot = this.#open.get(segment);
-    // One that is broken may be behind what was acknowledged.
-    if (hot === undefined || hot.broken) return undefined;
+    if (hot?.isReadable !== true) return undefined;
     return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };
+  }
+
+  /** While a segment is being opened here or given away; undefined: it is not. */
+  underWay(segment: SegmentId): Promise<void> | undefined {
+    return this.#underWay.over(segment, this.#deps.writeDeadlineMs);
+  }
+
+  get isLeaving(): boolean {
+    return this.#departure.hasBegun;
+  }
+
+  async #onTheWay<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
+    const id = parseSegmentId(segment);
+    return this.#underWay.track(
+      id,
+      this.#tasks.run(id, () => task(id)),
+    );
   }
 
   async #inTurn<T>(segment: string, task: (id: SegmentId) => Promise<T>): Promise<T> {
@@ -130,44 +162,61 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   }
 
   async #write(call: WriteCall): Promise<WriteAnswer> {
-    const { segment, request, requestId } = call;
-    const hot = this.#open.get(segment);
-    if (hot?.open === true) {
-      const deadlineMs = Math.min(call.deadlineMs ?? this.#deps.writeDeadlineMs, this.#deps.writeDeadlineMs);
-      return { node: this.#deps.self.node, ...(await hot.write(request, deadlineMs, requestId)) };
-    }
-    if (call.onlyHere) throw this.#notHere(segment);
-    const holder = await this.#holderOf(segment);
-    return this.#deps.peers.write(holder, { ...call, requestId: call.requestId ?? this.#deps.seed(), onlyHere: true });
+    const { writeDeadlineMs, self } = this.#deps;
+    const deadlineMs = Math.min(call.deadlineMs ?? writeDeadlineMs, writeDeadlineMs);
+    if (!this.#takesWrites(call.segment)) await this.#underWay.over(call.segment, deadlineMs);
+    const hot = this.#open.get(call.segment);
+    if (hot?.open !== true) return this.#forwarder.forward(call);
+    return { node: self.node, ...(await hot.write(call.request, deadlineMs, call.requestId)) };
   }
 
-  #notHere(segment: SegmentId): TroughError {
-    const lease = this.#deps.view.lease(segment)?.document;
-    if (lease?.state !== 'held' || lease.node !== this.#deps.self.node) {
-      const message = `this node holds no write lease for '${segment}'; provision it first`;
-      return new TroughError('SEGMENT_NOT_WRITABLE', message, { segment });
-    }
-    return new TroughError('NODE_UNAVAILABLE', `'${segment}' is being opened on this node; try again shortly`, {
-      segment,
+  #takesWrites(id: SegmentId): boolean {
+    const hot = this.#open.get(id);
+    return hot?.open === true && !hot.broken;
+  }
+
+  #handOver(request: HandOverRequest): Promise<HandOverAnswer> {
+    return this.#onTheWay(request.segment, async (id) => {
+      const hot = this.#mustHold(request);
+      try {
+        const opened = await this.#departure.give(hot, request.to);
+        this.#open.delete(id);
+        this.#clearSoon(hot);
+        return opened;
+      } catch (error) {
+        // Whose it is only the store knows: it is opened afresh if it is this node's.
+        await this.#drop(hot);
+        this.#reopenSoon(id);
+        throw error;
+      }
     });
   }
 
-  /** The other node that a write goes to. The store is asked when the view knows of none: the lease may be a moment old. */
-  async #holderOf(segment: SegmentId): Promise<string> {
-    const seen = this.#deps.view.lease(segment)?.document;
-    const lease = seen?.state === 'held' ? seen : (await this.#leases.read(segment))?.document;
-    if (lease?.state === 'held' && lease.node !== this.#deps.self.node) return lease.node;
-    const known =
-      lease?.state === 'held' || lease?.state === 'released' || (await this.#deps.cold.stat(segment)) !== undefined;
-    if (!known)
-      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'; provision it first`, { segment });
-    throw this.#notHere(segment);
+  /** Behind the answer, which others wait for. */
+  #clearSoon(hot: HotSegment): void {
+    void this.#tasks
+      .run(hot.id, async () => {
+        await hot.suspend();
+        await hot.removeFiles();
+      })
+      .catch((error: unknown) => {
+        const err = TroughError.from(error);
+        this.#deps.log.warn({ segment: hot.id, err }, 'the file of a segment that another node has now stays here');
+      });
+  }
+
+  /** Those first that are written to. */
+  async #leave(): Promise<void> {
+    const hot = [...this.#open.values()].filter(({ isJournaled }) => isJournaled);
+    hot.sort((one, other) => one.idleMs - other.idleMs);
+    await this.#departure.leave(hot, (request) => this.#handOver(request));
   }
 
   async #openGranted(id: SegmentId, request: OpenRequest): Promise<OpenAnswer> {
     const already = this.#open.get(id);
     if (already !== undefined && already.lease.epoch >= request.lease.epoch && !already.broken)
       return { sizeBytes: already.sizeBytes, created: false };
+    this.#departure.refuseIfBegun(id);
     if (already !== undefined) await this.#drop(already);
     let started: Started | undefined;
     try {
@@ -200,7 +249,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     return published === undefined ? {} : { published };
   }
 
-  #mustHold(request: HolderRequest): HotSegment {
+  #mustHold(request: { readonly segment: string; readonly epoch: number }): HotSegment {
     const hot = this.#open.get(parseSegmentId(request.segment));
     if (hot !== undefined && hot.lease.epoch === request.epoch) return hot;
     throw new TroughError('SEGMENT_NOT_WRITABLE', `this node does not hold that lease of '${request.segment}'`, {
@@ -267,8 +316,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#unopened.add(id);
     if (this.#tidying.has(id)) return;
     this.#tidying.add(id);
-    void this.#tasks
-      .run(id, () => this.#reopen(id))
+    void this.#onTheWay(id, () => this.#reopen(id))
       .then(() => this.#unopened.delete(id))
       .catch((error: unknown) => {
         this.#deps.log.error(

@@ -62,15 +62,22 @@ export function rejectAll(group: readonly Waiting[], error: TroughError): void {
 
 /** At least what the request takes in a record. */
 export function sizeOf(request: WriteRequest): number {
-  if (request.kind === 'script') return Buffer.byteLength(request.sql, 'utf8');
+  if (request.kind === 'script') return textSize(request.sql);
   let bytes = 0;
   for (const { sql, params } of request.statements) {
-    bytes += Buffer.byteLength(sql, 'utf8');
+    bytes += textSize(sql);
     for (const value of Object.values(params ?? {}) as unknown[]) {
-      if (typeof value === 'string') bytes += Buffer.byteLength(value, 'utf8');
+      if (typeof value === 'string') bytes += textSize(value);
       else if (value instanceof Uint8Array) bytes += Math.ceil((value.length * 4) / 3);
       else bytes += 4;
     }
   }
   return bytes;
+}
+
+/** Long texts decide whether a record fits, so these are measured as JSON has them: line breaks and quotes take two bytes there. */
+const LONG_TEXT = 65_536;
+
+function textSize(text: string): number {
+  return Buffer.byteLength(text.length < LONG_TEXT ? text : JSON.stringify(text), 'utf8');
 }

@@ -77,6 +77,7 @@ export class Batches {
   }
 }
 
-function rowBytes({ values }: ImportRow): number {
+/** About what a row takes in a request. */
+export function rowBytes({ values }: ImportRow): number {
   return values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length + 16 : 16), ROW_BYTES);
 }

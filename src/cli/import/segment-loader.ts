@@ -2,6 +2,7 @@ import { TroughError } from '../../errors.ts';
 import { type Batch, type ImportRow } from './batches.ts';
 import { type ImportState } from './import-state.ts';
 import { type Rejects } from './rejects.ts';
+import { RequestLimit, sizeOfRows } from './request-limit.ts';
 import { retry, type RetryOptions } from './retry.ts';
 import { type SegmentTable, type TableState } from './segment-table.ts';
 
@@ -44,6 +45,7 @@ const HOPELESS = /no such table|has no column named|is not a writable|may not be
 export class SegmentLoader {
   readonly #options: LoaderOptions;
   readonly #segments = new Map<string, Progress>();
+  readonly #limit = new RequestLimit();
   #loaded = 0;
   #skipped = 0;
 
@@ -74,9 +76,7 @@ export class SegmentLoader {
     try {
       const progress = this.#segments.get(segment) ?? (await this.#begin(segment));
       const fresh = await this.#passOver(segment, progress, rows);
-      for (let at = 0; at < fresh.length; at += this.#options.mostRows) {
-        await this.#send(segment, progress, fresh.slice(at, at + this.#options.mostRows));
-      }
+      for (const part of this.#limit.split(fresh, this.#options.mostRows)) await this.#send(segment, progress, part);
     } catch (error) {
       const known = TroughError.from(error);
       if (known.code === 'IMPORT_FAILED') throw known;
@@ -157,6 +157,12 @@ export class SegmentLoader {
         HOPELESS.test(known.message)
       )
         throw known;
+      if (known.kind === 'large' && rows.length > 1) {
+        this.#tooLarge(rows, known);
+        for (const part of this.#limit.split(rows, Math.ceil(rows.length / 2)))
+          await this.#send(segment, progress, part);
+        return;
+      }
       const [only] = rows;
       if (rows.length === 1 && only !== undefined) {
         await this.#options.state?.append({ segment, refused: only.index, reason: known.message });
@@ -167,6 +173,14 @@ export class SegmentLoader {
       await this.#send(segment, progress, rows.slice(0, half));
       await this.#send(segment, progress, rows.slice(half));
     }
+  }
+
+  /** What comes after these rows is cut to fit as well. */
+  #tooLarge(rows: readonly NumberedRow[], { context }: TroughError): void {
+    const { bytes, limitBytes } = context;
+    const told =
+      typeof bytes === 'number' && typeof limitBytes === 'number' ? { of: bytes, limit: limitBytes } : undefined;
+    this.#limit.refused(sizeOfRows(rows), told);
   }
 
   async #attempt(

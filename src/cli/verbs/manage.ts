@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
-import { PromoteAnswer, ProvisionAnswer, ReleaseAnswer } from '../../messages/control.ts';
+import { MoveWriterAnswer, PromoteAnswer, ProvisionAnswer, ReleaseAnswer } from '../../messages/control.ts';
 import { roughByteSize } from '../../model/byte-size.ts';
+import { parseNodeId } from '../../model/node-id.ts';
 import { type Call } from '../client.ts';
 import { type CliContext } from '../context.ts';
 import {
@@ -8,16 +9,18 @@ import {
   clientFor,
   COPY_TIMEOUT_MS,
   MANAGE_TIMEOUT_MS,
+  parseOption,
   segmentPath,
   type UrlOptions,
   type Verbs,
 } from './verb.ts';
 
-/** `provision`, `promote`, `release` and `shred`. */
+/** `provision`, `promote`, `release`, `move-writer` and `shred`. */
 export function addManageVerbs(program: Command, { context }: Verbs): void {
   addProvision(program, context);
   addPromote(program, context);
   addRelease(program, context);
+  addMoveWriter(program, context);
   addShred(program, context);
 }
 
@@ -66,6 +69,24 @@ function addRelease(program: Command, context: CliContext): void {
       using client = clientFor(context, options);
       const answer = await client.json({ ...post(segment, 'release', COPY_TIMEOUT_MS), body: {} }, ReleaseAnswer);
       await context.stdout.write(`released at version ${String(answer.version)}\n`);
+    });
+  addUrls(verb, ['manager']);
+}
+
+function addMoveWriter(program: Command, context: CliContext): void {
+  const verb = program
+    .command('move-writer')
+    .description('give a writable segment to another node, which goes on from its journal; writes wait for a moment')
+    .argument('<SEGMENT>')
+    .argument('<NODE>')
+    .addHelpText('after', '\nExamples:\n  trough move-writer stations n2')
+    .action(async (segment: string, given: string, options: UrlOptions) => {
+      const node = parseOption('NODE', given, parseNodeId);
+      using client = clientFor(context, options);
+      const call = { ...post(segment, 'move-writer', COPY_TIMEOUT_MS), body: { node } };
+      const { from } = await client.json(call, MoveWriterAnswer);
+      const sentence = from === node ? `${segment} is on ${node} already` : `${segment} went from ${from} to ${node}`;
+      await context.stdout.write(`${sentence}\n`);
     });
   addUrls(verb, ['manager']);
 }

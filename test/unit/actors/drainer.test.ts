@@ -14,7 +14,7 @@ async function scene() {
     log: silentLog,
     view: cluster.view,
     leadingMs: () => state.leadingMs,
-    release: (segment) => {
+    vacate: (segment) => {
       released.push(segment);
       return state.fails ? Promise.reject(new TroughError('COLD_FAILED', 'away')) : Promise.resolve();
     },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { emptiestWriter } from '../../../src/actors/leader/emptiest-writer.ts';
+import { emptiestWriter } from '../../../src/actors/shared/emptiest-writer.ts';
 import { keys } from '../../../src/messages/keys.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 

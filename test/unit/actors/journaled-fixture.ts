@@ -5,7 +5,7 @@ import { MemoryJournal, type MemoryJournalOptions } from '../../../src/journal/m
 import { MemoryJournalServer } from '../../../src/journal/memory-journal-server.ts';
 import { decodeRecord, type SegmentRecord } from '../../../src/messages/journal-record.ts';
 import { type LeaseDocument } from '../../../src/messages/documents.ts';
-import { type HolderAnswer, type OpenAnswer } from '../../../src/messages/node-messages.ts';
+import { type HandOverAnswer, type HolderAnswer, type OpenAnswer } from '../../../src/messages/node-messages.ts';
 import { type WriteAnswer } from '../../../src/messages/writing.ts';
 import { dataPaths } from '../../../src/model/paths.ts';
 import { parseSegmentId } from '../../../src/model/segment-id.ts';
@@ -43,7 +43,7 @@ export function journaledCluster() {
     const { log, lines } = recordingLog();
     const host = new WriteHost({
       ...{ clock: cluster.clock, view: cluster.view, store: cluster.store },
-      ...{ log, engine, cold, disk, paths, journal, peers: new FakeNodes() },
+      ...{ log, engine, cold, disk, paths, journal, peers: new FakeNodes(), nodes: new FakeNodes() },
       self: { node, session },
       confirmed: () => true,
       isConnected: () => true,
@@ -81,10 +81,16 @@ export function journaledCluster() {
       const epoch = (await cluster.leaseOf(id))?.epoch ?? 0;
       return ask(ref, (reply) => ({ kind, request: { segment: id, epoch, discard }, reply }));
     };
-    const write = (sql: string, requestId?: string): Promise<WriteAnswer> => {
-      const call = { segment: id, request: { kind: 'script', sql }, onlyHere: true, requestId } as const;
+    const write = (sql: string, requestId?: string, onlyHere = true): Promise<WriteAnswer> => {
+      const call = { segment: id, request: { kind: 'script', sql }, onlyHere, requestId } as const;
       return ask(ref, (reply) => ({ kind: 'write', call, reply }));
     };
+    const handOver = async (to: string): Promise<HandOverAnswer> => {
+      const epoch = (await cluster.leaseOf(id))?.epoch ?? 0;
+      const request = { segment: id, epoch, to: { node: to, session: `${to}-1` } };
+      return ask(ref, (reply) => ({ kind: 'handOver', request, reply }));
+    };
+    const leave = (): Promise<void> => ask(ref, (reply) => ({ kind: 'leave', reply }));
     const tick = async (): Promise<void> => {
       host.receive({ kind: 'tick' });
       await cluster.settle();
@@ -95,7 +101,22 @@ export function journaledCluster() {
     };
     /** What is committed, without the mark. */
     const content = (): string => withMark(disk.files.get(paths.hot(id)) ?? '', 0);
-    return { host, engine, journal, paths, lines, open, openAs, holder, write, tick, reclaim, content };
+    return {
+      host,
+      engine,
+      journal,
+      paths,
+      lines,
+      open,
+      openAs,
+      holder,
+      handOver,
+      leave,
+      write,
+      tick,
+      reclaim,
+      content,
+    };
   };
 
   /** What the journal has of the segment. */

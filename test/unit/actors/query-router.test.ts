@@ -26,11 +26,12 @@ async function scene(holders: readonly string[] = []) {
   const copies = new Map<string, LocalCopy>();
   const hot = new Map<string, ReturnType<HotFiles['hotFile']>>();
   const damaged: string[] = [];
+  const underWay: { now: Promise<void> | undefined } = { now: undefined };
   const { clock, view, store } = cluster;
   const fetched = new ReadThrough({ cold, disk, engine, paths, clock, limitBytes: 1_000, freshMs: 5_000 });
   const router = new QueryRouter({
     ...{ clock, view, store, engine, cold, peers, fetched, log: silentLog },
-    hot: { hotFile: (segment) => hot.get(segment) },
+    hot: { hotFile: (segment) => hot.get(segment), underWay: () => underWay.now },
     copies: { copy: (segment) => copies.get(segment) },
     holders: () => holders,
     emit: ({ segment }) => damaged.push(segment),
@@ -57,7 +58,7 @@ async function scene(holders: readonly string[] = []) {
     disk.files.set(paths.hot(id), content);
     hot.set(id, { file: paths.hot(id), epoch: 3, assertHeld });
   };
-  return { cluster, disk, engine, cold, peers, damaged, read, text, copyOf, hotWith };
+  return { cluster, disk, engine, cold, peers, damaged, underWay, read, text, copyOf, hotWith };
 }
 
 function code(name: string) {
@@ -295,4 +296,16 @@ test('a deadline longer than the node allows is the longest that it allows', asy
   await read({ deadlineMs: 10 });
   await read();
   expect(engine.queries.map(({ deadlineMs }) => deadlineMs)).toEqual([90_000, 10, 60_000]);
+});
+
+test('a read of a segment that is being opened here, or given away, waits until that is over', async () => {
+  const { cluster, peers, underWay, text, hotWith } = await scene();
+  await cluster.lease(id, { unpromoted: true });
+  const opening = Promise.withResolvers<undefined>();
+  underWay.now = opening.promise.then(() => undefined);
+  const opened = text();
+  hotWith('opened', () => Promise.resolve());
+  opening.resolve(undefined);
+  expect(await opened).toContain('opened');
+  expect(peers.calls).toEqual([]);
 });

@@ -27,7 +27,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
   const asked: string[] = [];
   const host = new WriteHost({
     ...{ clock: cluster.clock, view: cluster.view, store: cluster.store },
-    ...{ log, engine, cold, disk, paths, peers },
+    ...{ log, engine, cold, disk, paths, peers, nodes: peers },
     self: { node: 'n1', session: 'n1-1' },
     confirmed: () => true,
     isConnected: () => true,

@@ -118,6 +118,7 @@ export function fakeControl(verbs: Partial<Control>): Control {
     provision: notExpected,
     promote: notExpected,
     release: notExpected,
+    moveWriter: notExpected,
     shred: notExpected,
     schema: notExpected,
     segments: notExpected,

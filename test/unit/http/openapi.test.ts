@@ -27,6 +27,7 @@ const verbs = {
   provision: refuse,
   promote: refuse,
   release: refuse,
+  moveWriter: refuse,
   shred: refuse,
   segments: refuse,
   segment: refuse,
@@ -45,6 +46,7 @@ const BODIES: Readonly<Record<string, string>> = {
   write: '{"script":"q"}',
   drain: '{"node":"n"}',
   undrain: '{"node":"n"}',
+  moveWriter: '{"node":"n"}',
 };
 
 async function documentOf(handler: HttpHandler): Promise<Document> {

@@ -1,0 +1,68 @@
+import { TroughError } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView } from '../../messages/cluster-view.ts';
+import { type NodeCalls } from '../../messages/node-calls.ts';
+import { type HandOverAnswer, type HandOverRequest } from '../../messages/node-messages.ts';
+import { type SegmentId } from '../../model/segment-id.ts';
+import { emptiestWriter } from '../shared/emptiest-writer.ts';
+import { type HotSegment } from './hot-segment.ts';
+
+export interface DepartureDeps {
+  readonly view: ClusterView;
+  readonly nodes: Pick<NodeCalls, 'open'>;
+  readonly self: { readonly node: string };
+  readonly log: Log;
+}
+
+/** Gives segments to other writers while writes go on: of each only from its last group here until it is open there. Needs no leader. */
+export class Departure {
+  readonly #deps: DepartureDeps;
+  #hasBegun = false;
+
+  constructor(deps: DepartureDeps) {
+    this.#deps = deps;
+  }
+
+  /** This node is about to stop. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** NODE_UNAVAILABLE. */
+  refuseIfBegun(segment: SegmentId): void {
+    if (!this.#hasBegun) return;
+    const message = `the node '${this.#deps.self.node}' is being stopped and opens nothing`;
+    throw new TroughError('NODE_UNAVAILABLE', message, { segment });
+  }
+
+  /** Once the lease is changed the segment is the other's, also when that cannot open it at once: it tries again by itself. */
+  async give(hot: HotSegment, to: HandOverRequest['to']): Promise<HandOverAnswer> {
+    const { view, nodes, log } = this.#deps;
+    const { lease, revision } = await hot.handOver(to);
+    const schemaSql = view.schema(lease.schema)?.sql ?? '';
+    const { sizeBytes } = await nodes.open(to.node, { lease, revision, schemaSql, hasBase: true });
+    log.info({ segment: hot.id, to: to.node }, 'a segment was given to another node');
+    return { sizeBytes };
+  }
+
+  /** Gives away all of these, in this order, to whoever is least filled. What nobody can take now stays. */
+  async leave(
+    leaving: readonly HotSegment[],
+    handOver: (request: HandOverRequest) => Promise<HandOverAnswer>,
+  ): Promise<void> {
+    this.#hasBegun = true;
+    const granting = new Map<string, number>();
+    const one = async ({ id, lease }: HotSegment): Promise<void> => {
+      try {
+        const { document } = emptiestWriter(this.#deps.view, granting, { not: this.#deps.self.node });
+        const { node, session } = document;
+        granting.set(node, (granting.get(node) ?? 0) + 1);
+        await handOver({ segment: id, epoch: lease.epoch, to: { node, session } });
+      } catch (error) {
+        const err = TroughError.from(error);
+        this.#deps.log.info({ segment: id, err }, 'a segment was not given to another node before the stop');
+      }
+    };
+    await Promise.all(leaving.map(one));
+  }
+}
