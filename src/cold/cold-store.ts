@@ -20,6 +20,8 @@ export type ListEvent =
   | { readonly kind: 'file'; readonly file: ColdFile }
   /** Was listed before and is gone now. */
   | { readonly kind: 'gone'; readonly id: SegmentId; readonly path: string }
+  /** All that is new was named; what comes now, of files that were known, takes longer: take in what you have. */
+  | { readonly kind: 'named' }
   /** A `*.sqlite` that cannot be served under its name; why is a sentence. */
   | { readonly kind: 'ignored'; readonly path: string; readonly why: string }
   /**

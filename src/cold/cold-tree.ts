@@ -34,6 +34,8 @@ export interface FoundName {
 export interface ColdTree {
   /** True: a directory's times are told when its parent is read and nowhere cheaper, so one that has directories in it is read each time. */
   readonly looksComeFromParents: boolean;
+  /** True: the reading of a directory tells how the files in it look. False: each look is a call. */
+  readonly looksComeWithNames: boolean;
   /** Now, ms since 1970, by the clock that stamps the files. */
   nowMs(): number;
   /** The whole path, for people. */

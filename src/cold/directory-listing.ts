@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { TroughError } from '../errors.ts';
 import { type ListEvent } from './cold-store.ts';
 import { type ColdTree, type DirectoryLook, type FileLook } from './cold-tree.ts';
-import { decodeFiles, type DirectoryState, DirectoryStateBuilder } from './directory-state.ts';
+import { type FoundOrListed, looksAt, pathIn, readUnlisted } from './directory-reading.ts';
+import { Sightings } from './directory-sightings.ts';
+import {
+  decodeFiles,
+  type DirectoryState,
+  DirectoryStateBuilder,
+  fingerprint,
+  type Remembered,
+} from './directory-state.ts';
 import { StrayFiles } from './stray-files.ts';
 import { coldPath } from '../model/cold-path.ts';
 import { type SegmentId } from '../model/segment-id.ts';
@@ -13,17 +21,30 @@ interface Memory {
   readonly strays: StrayFiles;
 }
 
+/** A directory with files that were listed before and are still to be looked at: all of them, or those that were young. */
+interface Unlooked {
+  readonly directory: string;
+  readonly look: DirectoryLook;
+  readonly nowMs: number;
+  readonly onlyYoung: boolean;
+}
+
 /** What the reading of one directory has to do with the rest of the listing. */
 interface Round {
-  readonly strays: StrayFiles;
+  readonly sightings: Sightings;
   readonly looks: Map<string, DirectoryLook | undefined>;
+  readonly unlooked: Unlooked[];
   /** Nothing was listed before. */
   readonly isFirst: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
  * Lists a tree of segments again and again, reading only the directories that changed. What was seen is kept in memory, under the cursor
  * of the listing that saw it; a listing owns that memory while it runs, so one that is broken off leaves none and the next lists everything.
+ *
+ * Where each look at a file costs a call, new and vanished names of all directories come first, as quickly as names are read; then the looks at
+ * the files that were known, of which some may have been replaced.
  */
 export class DirectoryListing {
   readonly #tree: ColdTree;
@@ -49,27 +70,17 @@ export class DirectoryListing {
     const known = cursor === this.#memory?.cursor ? this.#memory : undefined;
     if (known !== undefined) this.#memory = undefined;
     const strays = known?.strays ?? new StrayFiles();
-    const directories = new Map<string, DirectoryState>();
-    const ahead: { readonly path: string; readonly look?: DirectoryLook | undefined }[] = [{ path: '' }];
-    for (let at = ahead.pop(); at !== undefined; at = ahead.pop()) {
-      signal?.throwIfAborted();
-      const { path } = at;
-      const look = at.look ?? (await this.#tree.lookAt(path, signal));
-      if (look === undefined && path !== '') continue;
-      if (look === undefined) throw new TroughError('COLD_FAILED', `${this.#tree.absolute('')} is not there`);
-      const before = known?.directories.get(path);
-      const looks = new Map<string, DirectoryLook | undefined>();
-      const state = this.#isUnchanged(before, look)
-        ? before
-        : yield* this.#read(path, look, before, { strays, looks, isFirst: known === undefined }, signal);
-      directories.set(path, state);
-      for (const name of state.subdirectories.toReversed()) {
-        ahead.push({ path: path === '' ? name : `${path}/${name}`, look: looks.get(name) });
-      }
-    }
+    const sightings = new Sightings(this.#tree, strays);
+    const unlooked: Unlooked[] = [];
+    const directories = yield* this.#readAll(known, { sightings, unlooked, isFirst: known === undefined, signal });
     for (const [directory, state] of known?.directories ?? []) {
       if (directories.has(directory)) continue;
-      for (const id of decodeFiles(state).keys()) yield* this.#vanished(id, pathOf(directory, id), strays);
+      for (const id of decodeFiles(directory, state).keys()) yield* sightings.vanished(id, pathOf(directory, id));
+    }
+    if (unlooked.length > 0) yield { kind: 'named' };
+    for (const one of unlooked) {
+      const state = yield* this.#lookAgain(one, directories.get(one.directory), sightings, signal);
+      directories.set(one.directory, state);
     }
     this.#strays = strays;
     this.#memory = { cursor: randomUUID(), directories, strays };
@@ -79,110 +90,126 @@ export class DirectoryListing {
     yield known === undefined ? { ...done, complete: true } : done;
   }
 
+  async *#readAll(
+    known: Memory | undefined,
+    round: Omit<Round, 'looks'>,
+  ): AsyncGenerator<ListEvent, Map<string, DirectoryState>> {
+    const directories = new Map<string, DirectoryState>();
+    const ahead: { readonly path: string; readonly look?: DirectoryLook | undefined }[] = [{ path: '' }];
+    for (let at = ahead.pop(); at !== undefined; at = ahead.pop()) {
+      round.signal?.throwIfAborted();
+      const { path } = at;
+      const look = at.look ?? (await this.#tree.lookAt(path, round.signal));
+      if (look === undefined && path !== '') continue;
+      if (look === undefined) throw new TroughError('COLD_FAILED', `${this.#tree.absolute('')} is not there`);
+      const before = known?.directories.get(path);
+      const looks = new Map<string, DirectoryLook | undefined>();
+      const isUnchanged = this.#isUnchanged(before, look);
+      const state = isUnchanged ? before : yield* this.#read(path, look, before, { ...round, looks });
+      directories.set(path, state);
+      if (isUnchanged && state.young > 0) {
+        round.unlooked.push({ directory: path, look, nowMs: this.#tree.nowMs(), onlyYoung: true });
+      }
+      for (const name of state.subdirectories.toReversed()) {
+        ahead.push({ path: pathIn(path, name), look: looks.get(name) });
+      }
+    }
+    return directories;
+  }
+
+  /** By its names, and, where these tell it, by how its files look. */
   #isUnchanged(before: DirectoryState | undefined, look: DirectoryLook): before is DirectoryState {
     if (before === undefined || before.unsettled || before.signature !== look.signature) return false;
+    if (this.#tree.looksComeWithNames && before.young > 0) return false;
     return !this.#tree.looksComeFromParents || before.subdirectories.length === 0;
   }
 
-  /** Reads one directory; what it tells of those inside goes into `looks`. */
+  /** Reads one directory; what it tells of those inside goes into `looks`, and itself into `unlooked` when files in it were not looked at. */
   async *#read(
     directory: string,
     look: DirectoryLook,
     before: DirectoryState | undefined,
-    { strays, looks, isFirst }: Round,
-    signal?: AbortSignal,
+    { sightings, looks, unlooked, isFirst, signal }: Round,
   ): AsyncGenerator<ListEvent, DirectoryState> {
     this.#directoriesRead += 1;
-    const builder = new DirectoryStateBuilder(look, this.#tree.nowMs());
-    const missing = decodeFiles(before);
-    const isKnown = (id: SegmentId, file: FileLook): boolean => missing.get(id) === file.signature;
-    for await (const found of this.#tree.read(directory, isFirst ? undefined : isKnown, signal)) {
+    const nowMs = this.#tree.nowMs();
+    const builder = new DirectoryStateBuilder(directory, look, nowMs);
+    const missing = decodeFiles(directory, before);
+    const isCanonical = (id: SegmentId): boolean => pathOf(directory, id) === coldPath(id);
+    let listed = 0;
+    for await (const found of this.#found(directory, missing, isFirst, signal)) {
       switch (found.kind) {
         case 'directory':
           builder.addDirectory(found.name);
           looks.set(found.name, found.look);
           break;
-        case 'misnamed': {
-          const path = directory === '' ? found.name : `${directory}/${found.name}`;
-          yield { kind: 'ignored', path: this.#tree.absolute(path), why: 'its name is not a segment id' };
+        case 'misnamed':
+          yield this.#ignored(pathIn(directory, found.name), 'its name is not a segment id');
           break;
-        }
-        case 'unfinished': {
-          const path = pathOf(directory, found.id);
-          builder.addUnfinished(found.id, missing.get(found.id), path === coldPath(found.id));
+        case 'unfinished':
+          builder.addUnfinished(found.id, missing.get(found.id), isCanonical(found.id));
           missing.delete(found.id);
-          yield { kind: 'ignored', path: this.#tree.absolute(path), why: found.why };
+          yield this.#ignored(pathOf(directory, found.id), found.why);
           break;
-        }
+        case 'listed':
+          listed += 1;
+          builder.keep(found.id, found.as, isCanonical(found.id));
+          missing.delete(found.id);
+          break;
         case 'file': {
-          const path = pathOf(directory, found.id);
-          const knownAs = missing.get(found.id);
+          const knownAs = missing.get(found.id)?.fingerprint;
           missing.delete(found.id);
-          builder.addFile(found.id, found.look, path === coldPath(found.id));
-          if (knownAs !== found.look.signature) yield* this.#seen(found.id, path, found.look, strays);
+          const seenAs = builder.addFile(found.id, found.look, isCanonical(found.id));
+          if (knownAs !== seenAs) yield* sightings.seen(found.id, pathOf(directory, found.id), found.look);
           break;
         }
       }
     }
-    for (const id of missing.keys()) yield* this.#vanished(id, pathOf(directory, id), strays);
+    for (const id of missing.keys()) yield* sightings.vanished(id, pathOf(directory, id));
+    if (listed > 0) unlooked.push({ directory, look, nowMs, onlyYoung: false });
     return builder.build();
   }
 
-  /** A file that is new or changed. */
-  async *#seen(id: SegmentId, path: string, look: FileLook, strays: StrayFiles): AsyncIterable<ListEvent> {
-    if (path === coldPath(id)) {
-      if (!strays.isCanonicalTaken(id)) {
-        for (const stray of strays.all(id)) yield this.#duplicate(stray, path);
-        strays.setCanonicalTaken(id, true);
-      }
-      yield this.#file(id, path, look);
-      return;
-    }
-    const servedBefore = strays.first(id);
-    const isTaken = (await this.#tree.stat(coldPath(id))) !== undefined;
-    strays.add(id, path, isTaken);
-    const served = isTaken ? coldPath(id) : (strays.first(id) ?? path);
-    if (served !== path) {
-      yield this.#duplicate(path, served);
-      return;
-    }
-    if (servedBefore !== undefined && servedBefore !== path) yield this.#duplicate(servedBefore, path);
-    yield this.#file(id, path, look);
+  #found(
+    directory: string,
+    known: ReadonlyMap<SegmentId, Remembered>,
+    isFirst: boolean,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<FoundOrListed> {
+    if (!this.#tree.looksComeWithNames && known.size > 0) return readUnlisted(this.#tree, directory, known, signal);
+    const isKnown = (id: SegmentId, file: FileLook): boolean => known.get(id)?.fingerprint === fingerprint(file);
+    return this.#tree.read(directory, isFirst ? undefined : isKnown, signal);
   }
 
-  /** A file that is there no more: the next stray of the same id takes its place, or the segment is gone. */
-  async *#vanished(id: SegmentId, path: string, strays: StrayFiles): AsyncIterable<ListEvent> {
-    const wasCanonical = path === coldPath(id);
-    const wasServed = wasCanonical || (!strays.isCanonicalTaken(id) && strays.first(id) === path);
-    if (wasCanonical) strays.setCanonicalTaken(id, false);
-    else strays.remove(id, path);
-    if (!wasServed) return;
-    for (const next of strays.all(id)) {
-      const look = await this.#tree.stat(next);
-      if (look !== undefined) {
-        yield this.#file(id, next, look);
-        return;
-      }
-      strays.remove(id, next);
+  /** Looks at files of a directory whose names are known. */
+  async *#lookAgain(
+    { directory, look, nowMs, onlyYoung }: Unlooked,
+    named: DirectoryState | undefined,
+    sightings: Sightings,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ListEvent, DirectoryState> {
+    const builder = new DirectoryStateBuilder(directory, look, nowMs);
+    for (const name of named?.subdirectories ?? []) builder.addDirectory(name);
+    const files = decodeFiles(directory, named);
+    const ids: SegmentId[] = [];
+    for (const [id, file] of files) {
+      if (!onlyYoung || file.isYoung) ids.push(id);
+      else builder.keep(id, file, pathOf(directory, id) === coldPath(id));
     }
-    yield { kind: 'gone', id, path: this.#tree.absolute(path) };
+    for await (const { id, look: file } of looksAt(this.#tree, directory, ids, signal)) {
+      const path = pathOf(directory, id);
+      const knownAs = files.get(id)?.fingerprint;
+      if (file === undefined) yield* sightings.vanished(id, path);
+      else if (builder.addFile(id, file, path === coldPath(id)) !== knownAs) yield* sightings.seen(id, path, file);
+    }
+    return builder.build();
   }
 
-  #file(id: SegmentId, path: string, look: FileLook): ListEvent {
-    const { sizeBytes, modifiedMs } = look;
-    const file = { id, path: this.#tree.absolute(path), sizeBytes, modifiedMs };
-    return { kind: 'file', file };
-  }
-
-  #duplicate(path: string, served: string): ListEvent {
-    return {
-      kind: 'ignored',
-      path: this.#tree.absolute(path),
-      why: `the segment lies at ${this.#tree.absolute(served)} too, which is served`,
-    };
+  #ignored(path: string, why: string): ListEvent {
+    return { kind: 'ignored', path: this.#tree.absolute(path), why };
   }
 }
 
 function pathOf(directory: string, id: SegmentId): string {
-  return `${directory === '' ? '' : `${directory}/`}${id}.sqlite`;
+  return pathIn(directory, `${id}.sqlite`);
 }

@@ -11,6 +11,7 @@ const STATS_AT_A_TIME = 64;
 /** The tree of a local directory. A link to a file is that file; a link to a directory is not followed, since it may lead back. */
 export class LocalTree implements ColdTree {
   readonly looksComeFromParents = false;
+  readonly looksComeWithNames = false;
   readonly nowMs: () => number;
   readonly #root: string;
 

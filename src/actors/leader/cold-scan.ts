@@ -93,6 +93,10 @@ export class ColdScan {
         case 'gone':
           await this.#missing(event.id);
           break;
+        case 'named':
+          changed += await this.#take(batch, round);
+          batch = [];
+          break;
         case 'ignored':
           log.debug({ path: event.path, why: event.why }, 'a file in cold storage is not a segment');
           break;

@@ -7,11 +7,13 @@ import { HdfsProblem } from './hdfs-problem.ts';
 import { isCutShort, LOOK_BYTES } from '../../model/sqlite-header.ts';
 
 const CHECKS_AT_A_TIME = 16;
+const NOTHING = new Uint8Array();
 type IsKnown = ((id: SegmentId, look: FileLook) => boolean) | undefined;
 
 /** The tree of segments in HDFS. A directory's times come with the listing of its parent; they change with every name in it, but do not travel upward. */
 export class HdfsTree implements ColdTree {
   readonly looksComeFromParents = true;
+  readonly looksComeWithNames = true;
   readonly nowMs: () => number;
   readonly #files: HdfsFiles;
   readonly #root: string;
@@ -80,20 +82,21 @@ export class HdfsTree implements ColdTree {
     signal?: AbortSignal,
   ): Promise<Found | undefined> {
     const path = this.absolute(directory === '' ? status.name : `${directory}/${status.name}`);
+    let doesNameNodeAnswer = false;
     try {
       if ((await this.#files.blocks(path, signal)).isOpen) {
         return { kind: 'unfinished', id, why: 'somebody is writing it' };
       }
-      const head: Buffer[] = [];
-      const keep = (piece: Buffer): Promise<void> => Promise.resolve(void head.push(piece));
-      if (status.sizeBytes >= LOOK_BYTES) await this.#files.open(path, keep, { firstBytes: LOOK_BYTES, signal });
-      if (isCutShort(Buffer.concat(head), status.sizeBytes)) {
+      doesNameNodeAnswer = true;
+      const isShort = status.sizeBytes < LOOK_BYTES;
+      const head = isShort ? NOTHING : await this.#files.head(path, LOOK_BYTES, signal);
+      if (isCutShort(head, status.sizeBytes)) {
         return { kind: 'unfinished', id, why: 'it is shorter than the database in it says: its upload was broken off' };
       }
       return { kind: 'file', id, look: lookOf(status) };
     } catch (error) {
-      if (!(error instanceof HdfsProblem) || error.retry === 'elsewhere') throw error;
-      // One file that cannot be read does not keep the others from being found.
+      // One file that cannot be read, its data node being dead for example, does not keep the others from being found.
+      if (!(error instanceof HdfsProblem) || (error.retry === 'elsewhere' && !doesNameNodeAnswer)) throw error;
       return error.missing ? undefined : { kind: 'unfinished', id, why: error.message };
     }
   }

@@ -80,3 +80,34 @@ test('everything is looked at again after the time that is set, no faster than i
   expect(await passUntil(clock, scan.run(signal))).toBeGreaterThanOrEqual(10_000);
   expect(cursors.at(-1)).toBeUndefined();
 });
+
+test('what is new is taken in before the files that were known are looked at', async () => {
+  const { clock, view } = new FakeCluster();
+  const looked = Promise.withResolvers<undefined>();
+  const id = parseSegmentId('s-1');
+  class SlowStore extends FakeColdStore {
+    override async *list(): AsyncIterable<ListEvent> {
+      yield { kind: 'file', file: { id, path: '/cold/s-1.sqlite', sizeBytes: 1, modifiedMs: 1 } };
+      yield { kind: 'named' };
+      await looked.promise;
+      yield { kind: 'done', cursor: 'c', files: 1 };
+    }
+  }
+  const database: LocalDatabase = {
+    run: () => Promise.resolve(),
+    all: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const rows = new CatalogueRows(database, () => ({ copies: 1, tier: 'hot' }));
+  const taken = Promise.withResolvers<readonly string[]>();
+  const found = (files: readonly { readonly id: string }[]): Promise<void> => {
+    taken.resolve(files.map((file) => file.id));
+    return Promise.resolve();
+  };
+  const cold = new SlowStore(new FakeDisk(), () => 1);
+  const scan = new ColdScan({ clock, cold, rows, view, log: recordingLog().log, found });
+  const running = scan.run(new AbortController().signal);
+  expect(await taken.promise).toEqual(['s-1']);
+  looked.resolve(undefined);
+  await running;
+});
