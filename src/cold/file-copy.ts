@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TroughError } from '../errors.ts';
+import { SharedSyncs } from './shared-syncs.ts';
 
 /** Small enough that hashing one piece never holds up the event loop for a millisecond. */
 const PIECE_BYTES = 256 * 1024;
@@ -44,10 +45,14 @@ export async function readWhole(
   return { sizeBytes, sha256: hash.digest('hex'), modifiedMs: Number(before.mtimeNs / 1_000_000n), inode: before.ino };
 }
 
-/** Makes the names in a directory durable. */
-export async function syncDirectory(directory: string): Promise<void> {
+const syncs = new SharedSyncs(async (directory) => {
   await using handle = await open(directory, 'r');
   await handle.sync();
+});
+
+/** Makes the names in a directory durable, in one sync with those of others who ask at the same time. */
+export function syncDirectory(directory: string): Promise<void> {
+  return syncs.sync(directory);
 }
 
 /** Makes `leaf` and its parents durable, up to the parent of `firstMade` (what a recursive mkdir says it made first). */

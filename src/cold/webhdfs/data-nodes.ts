@@ -7,13 +7,15 @@ import { type RetryDeps } from './retrying.ts';
 const AVOIDED_MS = 60_000;
 const ASK_AGAIN = 6;
 
+type NamesToAsk = Pick<NameNodes, 'ask' | 'headersFor' | 'hasAddress'>;
+
 /** Finds a data node for each step that moves a file's bytes, passing over those that did not answer lately. */
 export class DataNodes {
-  readonly #names: NameNodes;
+  readonly #names: NamesToAsk;
   readonly #clock: RetryDeps['clock'];
   readonly #avoided = new Map<string, number>();
 
-  constructor(names: NameNodes, { clock }: Pick<RetryDeps, 'clock'>) {
+  constructor(names: NamesToAsk, { clock }: Pick<RetryDeps, 'clock'>) {
     this.#names = names;
     this.#clock = clock;
   }
@@ -62,7 +64,9 @@ export class DataNodes {
     }
   }
 
+  /** A gateway stands for all of them: passing it over would leave none. */
   #avoid(host: string): void {
+    if (this.#names.hasAddress(host)) return;
     this.#avoided.set(host, this.#clock.monotonic() + AVOIDED_MS);
   }
 

@@ -6,7 +6,8 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { LOOK_BYTES } from '../../model/sqlite-header.ts';
 import { type ReadBack } from '../cold-care.ts';
 import { type Fetched } from '../cold-store.ts';
-import { placeDurably, writeAll } from '../file-copy.ts';
+import { placeDurably } from '../file-copy.ts';
+import { BatchedWriter } from './batched-writer.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
 import { type HdfsChecksumTold, type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
@@ -17,6 +18,16 @@ import { transferHash } from './transfer-hash.ts';
 
 export interface FetcherDeps extends RetryDeps {
   readonly files: HdfsFiles;
+}
+
+/** Is told of each piece that arrived where it was to go. */
+type Taken = (piece: Uint8Array) => void;
+
+/** Where the bytes of a file go while they are read. */
+interface Target {
+  /** Resolves when the next piece may come. */
+  readonly write: Sink;
+  readonly end: () => Promise<void>;
 }
 
 /** One file of HDFS as it was found. */
@@ -72,11 +83,16 @@ export class Fetcher {
       locate,
       async (found) => {
         let head = Buffer.alloc(0);
-        const pass: Sink = (piece) => {
-          if (head.length < LOOK_BYTES) head = Buffer.concat([head, piece.subarray(0, LOOK_BYTES - head.length)]);
-          return passed(piece.length);
-        };
-        return { ...(await this.#read(found, pass, undefined, sha256, signal)), head };
+        const target = (taken: Taken): Target => ({
+          write: (piece) => {
+            taken(piece);
+            if (head.length < LOOK_BYTES) head = Buffer.concat([head, piece.subarray(0, LOOK_BYTES - head.length)]);
+            return passed(piece.length);
+          },
+          end: () => Promise.resolve(),
+        });
+        const { sizeBytes, sha256: found256 } = await this.#read(found, target, undefined, sha256, signal);
+        return { sizeBytes, sha256: found256, head };
       },
       signal,
     );
@@ -108,33 +124,32 @@ export class Fetcher {
 
   async #copy(found: Located, temporary: string, sha256: string | undefined, signal?: AbortSignal): Promise<Fetched> {
     await using file = await open(temporary, 'w');
-    const read = await this.#read(found, (piece) => writeAll(file, piece), temporary, sha256, signal);
+    const target = (taken: Taken): Target => new BatchedWriter(file, taken);
+    const read = await this.#read(found, target, temporary, sha256, signal);
     await file.sync();
     return { sizeBytes: read.sizeBytes, sha256: read.sha256, modifiedMs: found.status.modifiedMs };
   }
 
-  /** `copy` names the file that the sink has filled, to compute another checksum of it. */
+  /** `copy` names the file that the target fills, to compute another checksum of it. */
   async #read(
     { path, status }: Located,
-    sink: Sink,
+    target: (taken: Taken) => Target,
     copy: string | undefined,
     sha256: string | undefined,
     signal?: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
     const { files } = this.#deps;
     const shape = { ...this.#shape, blockSize: status.blockSize };
-    await using hash = transferHash(shape, status.sizeBytes, copy);
-    const receiving = files.open(
-      path,
-      async (piece) => {
-        await sink(piece);
-        hash.update(piece);
-      },
-      { signal },
-    );
-    // Whoever knows the SHA-256 needs no other word for it.
+    // Whoever knows the SHA-256 needs no other word for it, unless it is not the one: then there is the copy.
+    const isKnown = sha256 !== undefined && copy !== undefined;
+    await using hash = transferHash(isKnown ? undefined : shape, status.sizeBytes, copy);
+    const { write, end } = target((piece) => {
+      hash.update(piece);
+    });
+    const receiving = files.open(path, write, { signal });
     const asking = sha256 === undefined ? files.checksum(path, signal) : undefined;
     const [, told] = await both(receiving, asking);
+    await end();
     const read = await hash.digest();
     if (sha256 !== undefined && read.sha256 === sha256) return read;
     if (read.sizeBytes !== status.sizeBytes) {
@@ -166,7 +181,7 @@ export class Fetcher {
     computed: string,
     copy: string | undefined,
   ): Promise<string> {
-    if (bytesPerCrc === shape.bytesPerCrc && crc === shape.crc) return computed;
+    if (computed !== '' && bytesPerCrc === shape.bytesPerCrc && crc === shape.crc) return computed;
     this.#shape = { ...shape, bytesPerCrc, crc };
     if (copy !== undefined) return checksumOf(copy, this.#shape);
     throw HdfsProblem.untrue(

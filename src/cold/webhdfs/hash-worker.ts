@@ -5,7 +5,7 @@ import { ContentHash } from './content-hash.ts';
 import { type ChecksumShape } from './hdfs-checksum.ts';
 
 const PIECE_BYTES = 1024 * 1024;
-const { path, shape } = workerData as { readonly path: string; readonly shape: ChecksumShape };
+const { path, shape } = workerData as { readonly path: string; readonly shape: ChecksumShape | undefined };
 const file = openSync(path, 'r');
 const piece = Buffer.allocUnsafe(PIECE_BYTES);
 const hash = new ContentHash(shape);

@@ -190,6 +190,22 @@ export class HdfsFiles {
       this.#http.receive({ method: 'GET', url, headers, doing: `reading ${path}` }, sink, signal);
     await this.#nodes.at({ method: 'GET', op: 'OPEN', path, params }, 200, receive, signal);
   }
+
+  /** The first bytes of a file that has so many at least. Nothing but their number is compared: HDFS has checksums of whole files only. */
+  async head(path: string, bytes: number, signal?: AbortSignal): Promise<Buffer> {
+    return retrying(
+      this.#retry,
+      async () => {
+        const pieces: Buffer[] = [];
+        const keep = (piece: Buffer): Promise<void> => Promise.resolve(void pieces.push(piece));
+        await this.open(path, keep, { firstBytes: bytes, signal });
+        const head = Buffer.concat(pieces);
+        if (head.length === bytes) return head;
+        throw HdfsProblem.untrue(`of the first ${String(bytes)} bytes of ${path} ${String(head.length)} arrived`);
+      },
+      signal,
+    );
+  }
 }
 
 async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {

@@ -72,6 +72,11 @@ export class NameNodes {
     );
   }
 
+  /** Whether this `host:port` is one of those that are asked. */
+  hasAddress(host: string): boolean {
+    return this.#deps.addresses.includes(host);
+  }
+
   /** The header Authorization, for our own addresses alone. */
   async headersFor(url: URL): Promise<Record<string, string>> {
     const isOurs = this.#deps.addresses.some((address) => new URL(`http://${address}`).hostname === url.hostname);

@@ -58,7 +58,7 @@ export class Publisher {
     signal?: AbortSignal,
   ): Promise<HdfsStatus> {
     return this.#withUpload(id, from, sha256, signal, async ({ path, status }) => {
-      await this.#deps.files.setModified(path, modifiedMs, signal);
+      await this.#setModified(path, modifiedMs, signal);
       return this.#place({ path, status: { ...status, modifiedMs } }, target, false, signal);
     });
   }
@@ -152,6 +152,26 @@ export class Publisher {
       }
       await pause(clock, times.pauseMs, signal);
     }
+  }
+
+  /** And looks whether it is so: a time that is not the one that was lost would make another version of the file. */
+  async #setModified(path: string, modifiedMs: number, signal?: AbortSignal): Promise<void> {
+    const { files } = this.#deps;
+    await retrying(
+      this.#deps,
+      async () => {
+        let problem: HdfsProblem | undefined;
+        try {
+          await files.setModified(path, modifiedMs, signal);
+        } catch (error) {
+          if (!(error instanceof HdfsProblem) || !error.unknown) throw error;
+          problem = error;
+        }
+        if ((await files.status(path, signal))?.modifiedMs === modifiedMs) return;
+        throw problem ?? HdfsProblem.untrue(`${path} was not given the time ${String(modifiedMs)}`);
+      },
+      signal,
+    );
   }
 
   /** Renames, and looks whether it was: an answer may be lost, or untrue. */

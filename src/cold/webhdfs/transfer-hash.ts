@@ -4,7 +4,8 @@ import { type ChecksumShape } from './hdfs-checksum.ts';
 
 /** From here on the hashing would hold up the transfer, and the process with it, for longer than a thread takes to start. */
 const LARGE_BYTES = 16 * 1024 * 1024;
-const TELL_EVERY_BYTES = 1024 * 1024;
+/** Waking a thread costs more than it hashes of a small piece meanwhile. */
+const TELL_EVERY_BYTES = 8 * 1024 * 1024;
 
 /** Hashes what is transferred. `update` after the piece was read from the local file, or written to it. */
 export interface TransferHash extends AsyncDisposable {
@@ -13,14 +14,18 @@ export interface TransferHash extends AsyncDisposable {
 }
 
 /** `file` is the local end of the transfer; without one everything is hashed as it passes. */
-export function transferHash(shape: ChecksumShape, sizeBytes: number, file: string | undefined): TransferHash {
+export function transferHash(
+  shape: ChecksumShape | undefined,
+  sizeBytes: number,
+  file: string | undefined,
+): TransferHash {
   return file === undefined || sizeBytes < LARGE_BYTES ? new PassingHash(shape) : new FileHash(shape, file);
 }
 
 class PassingHash implements TransferHash {
   readonly #hash: ContentHash;
 
-  constructor(shape: ChecksumShape) {
+  constructor(shape: ChecksumShape | undefined) {
     this.#hash = new ContentHash(shape);
   }
 
@@ -44,7 +49,7 @@ class FileHash implements TransferHash {
   #bytes = 0;
   #told = 0;
 
-  constructor(shape: ChecksumShape, path: string) {
+  constructor(shape: ChecksumShape | undefined, path: string) {
     const entry = import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js';
     this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: { path, shape } });
     this.#result = new Promise((resolve, reject) => {

@@ -173,28 +173,14 @@ export class WebHdfs implements ColdStore, ColdCare, Disposable {
 
   async head({ id, path, sizeBytes }: ColdFile, signal?: AbortSignal): Promise<Uint8Array> {
     if (sizeBytes === 0) return new Uint8Array();
-    return this.#doing(`reading ${path}`, path, () =>
-      retrying(
-        this.#retry,
-        async () => {
-          const read: Buffer[] = [];
-          const keep = (piece: Buffer): Promise<void> => Promise.resolve(void read.push(piece));
-          try {
-            await this.#files.open(path, keep, { firstBytes: LOOK_BYTES, signal });
-          } catch (error) {
-            if (!(error instanceof HdfsProblem) || !error.missing) throw error;
-            throw new TroughError(
-              'COLD_MISSING',
-              `${id} is not in cold storage any more`,
-              { segment: id, path },
-              error,
-            );
-          }
-          return Buffer.concat(read);
-        },
-        signal,
-      ),
-    );
+    return this.#doing(`reading ${path}`, path, async () => {
+      try {
+        return await this.#files.head(path, Math.min(LOOK_BYTES, sizeBytes), signal);
+      } catch (error) {
+        if (!(error instanceof HdfsProblem) || !error.missing) throw error;
+        throw new TroughError('COLD_MISSING', `${id} is not in cold storage any more`, { segment: id, path }, error);
+      }
+    });
   }
 
   async readBack(
