@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterStatus, promote, provision, readFrom, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { faultProxy } from '../support/fault-proxy.ts';
 import { testHdfs, type TestHdfs } from '../support/hdfs.ts';
 import { PlainHdfs } from '../support/hdfs-plain.ts';
 import { httpCall } from '../support/http-call.ts';
@@ -27,7 +28,11 @@ async function curl(...args: string[]): Promise<string> {
 }
 
 function args(root: string, ...more: string[]): string[] {
-  const cold = `webhdfs://root@${hdfs.authority}${root}`;
+  return argsAt(hdfs.authority, root, ...more);
+}
+
+function argsAt(authority: string, root: string, ...more: string[]): string[] {
+  const cold = `webhdfs://root@${authority}${root}`;
   return ['--cold', cold, '--cold-scan-interval', `${String(SCAN_MS)}ms`, ...more];
 }
 
@@ -100,7 +105,7 @@ test('a file that curl uploads is a segment after one look for new files, one th
   half.breakOff();
 });
 
-test('while HDFS is read-only or away, held segments are read and written, and a promote says why it failed', async () => {
+test('while HDFS is read-only, full or away, held segments are read and written, and a promote says why it failed', async () => {
   await using dir = await tempDir();
   await using node = await trough({ data: `${dir.path}/n1`, args: args('/away') });
   const { writeUrl } = await provision(node, 'crawl-1');
@@ -120,6 +125,11 @@ test('while HDFS is read-only or away, held segments are read and written, and a
   expect((await promoting()).text).toContain('SafeModeException');
   await hdfs.safeMode(false);
 
+  await hdfs.quota('/away', 1);
+  await goesOn('without room');
+  expect((await promoting()).text).toContain('DSQuotaExceededException');
+  await hdfs.quota('/away', undefined);
+
   await hdfs.stopNameNode();
   await goesOn('without a name node');
   await hdfs.startNameNode();
@@ -127,6 +137,33 @@ test('while HDFS is read-only or away, held segments are read and written, and a
   await eventually('a promote', async () => (await promoting()).status === 200, 60_000);
   const file = join(dir.path, 'downloaded.sqlite');
   await curl('--output', file, `${hdfs.url}/away/craw/crawl-1.sqlite?op=OPEN`);
-  expect((await run('sqlite3', [file, 'select count(*) from t'])).stdout).toBe('3\n');
+  expect((await run('sqlite3', [file, 'select count(*) from t'])).stdout).toBe('4\n');
   expect(await new PlainHdfs(hdfs.url).files('/away')).toEqual(['craw/crawl-1.sqlite']);
+});
+
+test('while HDFS lets one byte through in a second, held segments are read and written; what was waiting ends well when it is quick again', async () => {
+  await using dir = await tempDir();
+  let isSlow = false;
+  await using proxy = await faultProxy(hdfs.authority, { fault: () => (isSlow ? 'slow' : undefined) });
+  await using node = await trough({ data: `${dir.path}/n1`, args: argsAt(proxy.authority, '/slow') });
+  const { writeUrl } = await provision(node, 'crawl-1');
+  await writeTo(writeUrl, "create table t (a); insert into t values ('first')");
+  await promote(node, 'crawl-1');
+  const promoting = (): ReturnType<typeof httpCall> =>
+    httpCall(node.ready.urls.syncMaster, 'v1/segments/crawl-1/promote', { method: 'POST' });
+
+  isSlow = true;
+  await writeTo(writeUrl, "insert into t values ('second')");
+  const seenBefore = proxy.seen.length;
+  const begun = promoting();
+  await eventually('HDFS was asked', () => proxy.seen.length > seenBefore, 30_000);
+  await writeTo(writeUrl, "insert into t values ('third')");
+  expect(await readFrom(node, 'crawl-1', 'select count(*) n from t')).toEqual([{ n: 3 }]);
+  isSlow = false;
+  await begun;
+
+  await eventually('a promote', async () => (await promoting()).status === 200, 60_000);
+  const file = join(dir.path, 'downloaded.sqlite');
+  await curl('--output', file, `${hdfs.url}/slow/craw/crawl-1.sqlite?op=OPEN`);
+  expect((await run('sqlite3', [file, 'select count(*) from t'])).stdout).toBe('3\n');
 });

@@ -8,9 +8,12 @@ import java.util.stream.*;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.SafeModeAction;
+import org.apache.hadoop.ha.HAServiceProtocol.RequestSource;
+import org.apache.hadoop.ha.HAServiceProtocol.StateChangeRequestInfo;
 import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.hdfs.HdfsConfiguration;
 import org.apache.hadoop.hdfs.protocol.DatanodeInfo;
+import org.apache.hadoop.hdfs.protocol.HdfsConstants;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants.DatanodeReportType;
 import org.apache.hadoop.hdfs.server.datanode.DataNode;
 import org.apache.hadoop.hdfs.server.namenode.NameNode;
@@ -25,12 +28,16 @@ import sun.misc.Signal;
  * --data DIR           all state
  * --datanodes N        default 1
  * --join HOST:PORT     only data nodes, for the name node at that rpc address; --first I is the first one's index
+ * --ha ID              one of two name nodes that share their edits, each in a process of its own; waits until it is made
+ *                      active. What they are called and where they listen is said with --set. The one named "one" comes first
+ *                      and makes what both have in DIR
  * --set KEY=VALUE      any Hadoop property
  * --stdin              read commands (see run); the end of stdin ends the process
  */
 public final class MiniHdfs {
   private static final String HOST = "127.0.0.1";
   private static final long START_LIMIT_MS = 60_000;
+  private static final StateChangeRequestInfo BY_HAND = new StateChangeRequestInfo(RequestSource.REQUEST_BY_USER_FORCED);
 
   private final Path data;
   private final HdfsConfiguration conf = new HdfsConfiguration();
@@ -68,7 +75,10 @@ public final class MiniHdfs {
     int count = Integer.parseInt(flag(flags, "datanodes", "1"));
     int first = Integer.parseInt(flag(flags, "first", "0"));
     String join = flag(flags, "join", "");
-    if (join.isEmpty()) {
+    String ha = flag(flags, "ha", "");
+    if (!ha.isEmpty()) {
+      hdfs.startOneOfTwo(ha);
+    } else if (join.isEmpty()) {
       hdfs.startNameNode();
     } else {
       hdfs.conf.set("fs.defaultFS", "hdfs://" + join);
@@ -111,6 +121,25 @@ public final class MiniHdfs {
     conf.set("fs.defaultFS", "hdfs://" + HOST + ":" + namenode.getNameNodeAddress().getPort());
     conf.set("dfs.namenode.http-address", HOST + ":" + namenode.getHttpAddress().getPort());
     connect();
+  }
+
+  private void startOneOfTwo(String id) throws IOException {
+    conf.set("dfs.ha.namenode.id", id);
+    conf.set("dfs.namenode.name.dir", data.resolve("name-" + id).toUri().toString());
+    // Edits in a folder that both see: all that two processes on one machine need.
+    conf.set("dfs.namenode.shared.edits.dir", data.resolve("shared").toUri().toString());
+    if (id.equals("one")) {
+      NameNode.format(conf);
+      copy(data.resolve("name-one"), data.resolve("name-two"));
+    }
+    namenode = NameNode.createNameNode(new String[0], conf);
+    connect();
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    try (Stream<Path> all = Files.walk(from)) {
+      for (Path path : (Iterable<Path>) all::iterator) Files.copy(path, to.resolve(from.relativize(path)));
+    }
   }
 
   private void connect() throws IOException {
@@ -195,6 +224,10 @@ public final class MiniHdfs {
     switch (words[0] + (words.length > 1 ? " " + words[1] : "")) {
       case "safemode on" -> fs.setSafeMode(SafeModeAction.ENTER);
       case "safemode off" -> fs.setSafeMode(SafeModeAction.LEAVE);
+      case "quota set" -> fs.setQuota(new org.apache.hadoop.fs.Path(words[2]), HdfsConstants.QUOTA_DONT_SET, Long.parseLong(words[3]));
+      case "quota clear" -> fs.setQuota(new org.apache.hadoop.fs.Path(words[2]), HdfsConstants.QUOTA_DONT_SET, HdfsConstants.QUOTA_RESET);
+      case "ha active" -> namenode.getRpcServer().transitionToActive(BY_HAND);
+      case "ha standby" -> namenode.getRpcServer().transitionToStandby(BY_HAND);
       case "namenode stop" -> stopNameNode();
       case "namenode start" -> {
         startNameNode();
