@@ -6,7 +6,14 @@ export interface Clock {
   monotonic(): number;
   /** Calls `run` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, run: () => void): () => void;
+  /**
+   * How long until the next tick of what happens every `periodMs`, give or take a quarter of a second. A real clock has all of a process tick
+   * at the same moments: one that has nothing to do is woken twice a second, not once for each of its timers.
+   */
+  untilTick(periodMs: number): number;
 }
+
+const TICK_MS = 500;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -16,5 +23,10 @@ export const systemClock: Clock = {
     return () => {
       clearTimeout(timer);
     };
+  },
+  untilTick: (periodMs) => {
+    const tickMs = Math.min(periodMs, TICK_MS);
+    const now = performance.now();
+    return Math.ceil((now + periodMs - tickMs / 2) / tickMs) * tickMs - now;
   },
 };

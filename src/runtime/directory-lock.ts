@@ -148,9 +148,9 @@ function beat(file: string, { clock, log }: DirectoryLockOptions): () => void {
     await utimes(file, now, now).catch((error: unknown) => {
       if (!stopped) log.warn({ file, err: error }, 'the lock file of a directory in use cannot be touched');
     });
-    if (!stopped) cancel = clock.after(BEAT_MS, () => void touch());
+    if (!stopped) cancel = clock.after(clock.untilTick(BEAT_MS), () => void touch());
   };
-  cancel = clock.after(BEAT_MS, () => void touch());
+  cancel = clock.after(clock.untilTick(BEAT_MS), () => void touch());
   return () => {
     stopped = true;
     cancel();

@@ -31,14 +31,15 @@ export class Supervisor implements AsyncDisposable {
     return cell;
   }
 
-  /** Sends `message()` to `actor` every `periodMs`, the first time after one period. */
+  /** Sends `message()` to `actor` every `periodMs`, the first time after about one period. */
   every<const Message>(periodMs: number, actor: ActorRef<Message>, message: () => Message): void {
     let cancel = (): void => undefined;
     this.adopt(`${actor.name} timer`, () => {
       cancel();
     });
     const arm = (): void => {
-      cancel = this.#options.clock.after(periodMs, () => {
+      const { clock } = this.#options;
+      cancel = clock.after(clock.untilTick(periodMs), () => {
         actor.send(message());
         arm();
       });

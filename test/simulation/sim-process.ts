@@ -61,6 +61,10 @@ export class SimProcess implements Clock {
   readonly after = (delayMs: number, run: () => void): (() => void) =>
     this.#arm(Math.max(0, delayMs) / this.#clock.rate, run, true);
 
+  untilTick(periodMs: number): number {
+    return periodMs;
+  }
+
   /** Runs in this process after `delayMs` of the world's time. */
   later(delayMs: number, run: () => void): () => void {
     return this.#arm(delayMs, run, false);

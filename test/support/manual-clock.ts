@@ -25,6 +25,10 @@ export class ManualClock implements Clock {
     };
   }
 
+  untilTick(periodMs: number): number {
+    return periodMs;
+  }
+
   /** Moves time on, running every timer that falls due, and lets the promises they settle go on. */
   async advance(byMs: number): Promise<void> {
     const end = this.#now + byMs;

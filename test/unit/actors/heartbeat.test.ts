@@ -12,6 +12,7 @@ function scene() {
       now: () => clock.now() + wallAheadMs,
       monotonic: () => clock.monotonic(),
       after: (delayMs, run) => clock.after(delayMs, run),
+      untilTick: (periodMs) => periodMs,
     },
     emit: (beat) => beats.push(beat),
     self: { node: 'n1', session: 'now' },
