@@ -17,6 +17,7 @@ const PAGES_PER_STEP = 256;
 
 interface Segment {
   readonly file: string;
+  readonly isJournaled: boolean;
   connection: Connection | undefined;
 }
 
@@ -42,13 +43,13 @@ export class Writers {
     this.#mostConnections = mostConnections;
   }
 
-  open(file: string): Services['openWriter']['answer'] {
+  open(file: string, isJournaled: boolean): Services['openWriter']['answer'] {
     if (!existsSync(file)) throw new TroughError('SEGMENT_UNKNOWN', 'there is no such file', { file });
     if (this.#files.has(file)) {
       throw new TroughError('SEGMENT_LEASED', 'the segment is open for writing already', { file });
     }
     const { size } = statSync(file);
-    const segment: Segment = { file, connection: undefined };
+    const segment: Segment = { file, isJournaled, connection: undefined };
     // What an earlier run left, or another mode, is seen to at once: then the first write does not wait for it, or find it broken.
     if (existsSync(`${file}-wal`) || !isInWalMode(file)) this.#connect(segment);
     const handle = (this.#lastHandle += 1);
@@ -148,7 +149,7 @@ export class Writers {
 
   #connect(segment: Segment): Connection {
     if (this.#connected.size >= this.#mostConnections) this.#disconnectOne();
-    const db = openForWriting(segment.file);
+    const db = openForWriting(segment.file, segment.isJournaled ? 'NORMAL' : 'FULL');
     const connection = { db, runner: new RequestRunner(db) };
     segment.connection = connection;
     this.#connected.add(segment);
@@ -174,12 +175,12 @@ export class Writers {
   }
 }
 
-/** WAL and synchronous FULL: what is committed is on disk. */
-export function openForWriting(file: string): Sqlite {
+/** WAL. FULL: what is committed is on disk. NORMAL: it is intact, but the machine's death may take the last commits along. */
+export function openForWriting(file: string, synchronous: 'FULL' | 'NORMAL' = 'FULL'): Sqlite {
   return run(() => {
     const db = openDatabase(file, { readonly: false, busyMs: OPEN_BUSY_MS });
     try {
-      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+      db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
       db.exec('PRAGMA busy_timeout = 0');
       return db;
     } catch (error) {

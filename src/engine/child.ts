@@ -85,7 +85,7 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       return null;
     },
     finishSnapshot: ({ file, applicationId }) => finishSnapshot(file, applicationId),
-    openWriter: ({ file }) => writers.open(file),
+    openWriter: ({ file, isJournaled }) => writers.open(file, isJournaled),
     apply: ({ handle, writes }) => writers.apply(handle, writes),
     commit: ({ handle, sequence }) => {
       writers.commit(handle, sequence);

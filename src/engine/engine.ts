@@ -124,6 +124,8 @@ export interface WriterOpen {
   readonly schemaSql?: string | undefined;
   /** What that SQL sees of the clock and of chance. Default: the time of the child, and a seed of its own. */
   readonly schemaStamp?: Omit<WriteStamp, 'requestId'> | undefined;
+  /** A journal has every write before it is committed here: then a commit need not be on disk, and the machine's death may take the last ones along. */
+  readonly isJournaled?: boolean | undefined;
 }
 
 /** With `rows` it runs once for each of them, in their order: much cheaper than as many statements. */

@@ -61,7 +61,10 @@ export interface Services {
   verify: { args: { file: string }; answer: null };
   /** Makes a fresh copy a plain file: no WAL, checked, synced. */
   finishSnapshot: { args: { file: string; applicationId: number | undefined }; answer: { sizeBytes: number } };
-  openWriter: { args: { file: string }; answer: { handle: number; sizeBytes: number; sqliteVersion: string } };
+  openWriter: {
+    args: { file: string; isJournaled: boolean };
+    answer: { handle: number; sizeBytes: number; sqliteVersion: string };
+  };
   apply: { args: { handle: number; writes: readonly WireWrite[] }; answer: readonly WireOutcome[] };
   commit: { args: { handle: number; sequence: number | undefined }; answer: null };
   rollback: { args: { handle: number }; answer: null };

@@ -110,11 +110,11 @@ export class ProcessEngine implements Engine {
 
   async openWriter(options: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
     this.#refuseWhenStopping();
-    const { segment, file } = options;
+    const { segment, file, isJournaled = false } = options;
     if (options.schemaSql !== undefined && !(await exists(file))) await this.#buildFile(options, signal);
     const writer = this.#writerOf(segment);
     // Repeated when the child dies: another segment's endless write may have been the reason.
-    const opening = writer.call('openWriter', { file }, { isRepeatable: true });
+    const opening = writer.call('openWriter', { file, isJournaled }, { isRepeatable: true });
     const opened = await withSegment(segment, opening);
     const checks = { checker: this.#checker, leastCheckMs: this.#leastCheckMs };
     const session = new ChildWriteSession({ writer, ...checks, segment, ...opened });

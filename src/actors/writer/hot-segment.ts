@@ -256,7 +256,9 @@ export class HotSegment {
 
   /** As this process left it, else it throws: a commit that its disk has lost is in the journal. */
   async #openAgain(): Promise<WriteSession> {
-    const session = await this.#deps.engine.openWriter({ segment: this.id, file: this.file });
+    const session = await this.#deps.engine.openWriter({
+      ...{ segment: this.id, file: this.file, isJournaled: this.isJournaled },
+    });
     if (this.#place === undefined) return session;
     try {
       if ((await session.applied()) === appliedMark(this.#committed)) return session;

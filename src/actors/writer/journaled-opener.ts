@@ -124,7 +124,7 @@ export class JournaledOpener {
       return undefined;
     }
     try {
-      const session = await this.#deps.engine.openWriter({ segment: id, file });
+      const session = await this.#deps.engine.openWriter({ segment: id, file, isJournaled: true });
       return { session, mark: await session.applied(), applicationId: note.applicationId };
     } catch (error) {
       if (TroughError.from(error).code !== 'SEGMENT_DAMAGED') throw error;

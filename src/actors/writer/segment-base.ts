@@ -56,7 +56,7 @@ export class SegmentBase {
     try {
       await this.#deps.engine.verify(file);
       const { sequence, published } = await this.#place(id, lease, claimed, fetched);
-      const session = await this.#deps.engine.openWriter({ segment: id, file });
+      const session = await this.#deps.engine.openWriter({ segment: id, file, isJournaled: true });
       return { session, sequence, published, created: false };
     } catch (error) {
       await this.#deps.disk.removeDatabase(file);
@@ -110,7 +110,8 @@ export class SegmentBase {
     if (!kept) await chain.append({ kind: 'claim', ...chain.deps.self, creation: wanted });
     const file = this.#deps.paths.hot(id);
     const schemaStamp = { timeMs, seed };
-    const session = await this.#deps.engine.openWriter({ segment: id, file, schemaSql: sql, schemaStamp });
+    const how = { schemaSql: sql, schemaStamp, isJournaled: true };
+    const session = await this.#deps.engine.openWriter({ segment: id, file, ...how });
     return { session, sequence: kept ? known.sequence : chain.last, published: undefined, created: true };
   }
 }

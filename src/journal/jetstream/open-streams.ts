@@ -39,6 +39,8 @@ export async function openStreams(deps: EnsureDeps, plan: StreamPlan): Promise<R
 }
 
 function noRoom(limitBytes: number): TroughError {
-  const message = `the NATS server has no room for a journal stream of ${String(limitBytes)} bytes`;
+  const message =
+    `JetStream of the NATS servers has no room for a journal stream of ${String(limitBytes)} bytes: ` +
+    'raise its max_file_store, free disk space, or lower journalSize';
   return new TroughError('CONFIG_INVALID', message, { limitBytes });
 }

@@ -27,7 +27,7 @@ export async function checkServers(requests: Requests, log: Log): Promise<void> 
     demandVersion(server?.ver, name);
     const config = data?.jetstream?.config;
     if (config === undefined || config.sync_always === true) continue;
-    const message = `${name} acknowledges records before they are on disk: set jetstream { sync_interval: always }`;
+    const message = `${name} acknowledges records before they are on disk: set jetstream { sync_interval: always } in its configuration`;
     throw new TroughError('CONFIG_INVALID', message, { server: server?.name });
   }
   if (words.length > 0) return;
@@ -39,7 +39,7 @@ export async function checkServers(requests: Requests, log: Log): Promise<void> 
 export function demandVersion(version: string | undefined, who: string): void {
   const [major = 0, minor = 0] = (version ?? '0.0').split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
-  const message = `${who} is of version ${version ?? 'unknown'}: the journal needs ${OLDEST.join('.')} or newer, ${TESTED} was tested; older ones skip write expectations without a word`;
+  const message = `${who} is of version ${version ?? 'unknown'}: the journal needs ${OLDEST.join('.')} or newer, ${TESTED} was tested; older ones skip write expectations without a word (--journal none does without it: writes are then on their node alone)`;
   throw new TroughError('NATS_SERVER_TOO_OLD', message, { version });
 }
 

@@ -41,3 +41,14 @@ test('a node that is being drained gets no lease while another lives', async () 
   await cluster.node('n2', {}, { storedBytes: 500_000_000 });
   expect(emptiestWriter(cluster.view, new Map()).document.node).toBe('n2');
 });
+
+test('a node that is about to stop gets no lease, nor one that is not wanted', async () => {
+  const cluster = new FakeCluster();
+  for (const node of ['n1', 'n2', 'n3']) await cluster.node(node);
+  cluster.beat('n1', { leaving: true });
+  expect(await chosen(cluster)).toBe('n2');
+  expect(emptiestWriter(cluster.view, new Map(), { not: 'n2' }).document.node).toBe('n3');
+  await cluster.put(keys.drain('n3'), { node: 'n3', sinceMs: 1 });
+  expect(emptiestWriter(cluster.view, new Map(), { not: 'n2' }).document.node).toBe('n3');
+  expect(() => emptiestWriter(cluster.view, new Map(), { not: 'n2', stays: true })).toThrow(/no node/);
+});

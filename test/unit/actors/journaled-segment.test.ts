@@ -138,6 +138,13 @@ test('what no record can hold is refused before it runs', async () => {
   const n1 = process('n1');
   await n1.open();
   await expect(n1.write('x'.repeat(2 * 1024 * 1024))).rejects.toEqual(code('JOURNAL_TOO_LARGE'));
+  // Line breaks take two bytes each in a record.
+  await expect(n1.write('\n'.repeat(700 * 1024))).rejects.toMatchObject({
+    code: 'JOURNAL_TOO_LARGE',
+    kind: 'large',
+    message: expect.stringContaining('max_payload') as unknown,
+    context: { bytes: 2 * 700 * 1024 + 2, limitBytes: n1.journal.recordLimitBytes },
+  });
   expect(n1.engine.groups).toEqual([]);
   const large = ['a', 'b', 'c'].map((sql) => n1.write(sql + 'x'.repeat(400_000)));
   await Promise.all(large);

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { decodeRecord, encodeRecord } from '../../../src/messages/journal-record.ts';
-import { registryWith } from './registrar-fixture.ts';
+import { keys } from '../../../src/messages/keys.ts';
+import { PUBLISHED, registryWith } from './registrar-fixture.ts';
 
 function code(name: string) {
   return expect.objectContaining({ code: name }) as unknown;
@@ -88,4 +89,42 @@ test('a shred leaves one record in the journal, behind which nobody who held the
   const left = server?.range(key, 0, 100, 100) ?? [];
   expect(left.map(({ body }) => decodeRecord(body))).toMatchObject([{ kind: 'shredded', epoch: 6, previous: 1 }]);
   expect(server?.append(key, { id: 'b', body: claim }, 1)).toMatchObject({ kind: 'refused' });
+});
+
+test('a segment is moved to the writer that is named, by its holder', async () => {
+  const { cluster, peers, moveWriter } = await registryWith({ journaled: true }, 'n1', 'n2', 'n3');
+  await cluster.lease('s', { ...journaled, epoch: 4 });
+  expect(await moveWriter('s', 'n3')).toEqual({ segment: 's', from: 'n1', node: 'n3' });
+  expect(peers.calls).toEqual(['handOver n1']);
+  expect(peers.handOvers).toEqual([{ segment: 's', epoch: 4, to: { node: 'n3', session: 'n3-1' } }]);
+  expect(await moveWriter('s', 'n1')).toEqual({ segment: 's', from: 'n1', node: 'n1' });
+  expect(peers.calls).toHaveLength(1);
+});
+
+test('nothing is moved to a node that is unknown, away, about to stop or no writer, nor what has no journal', async () => {
+  const { cluster, peers, moveWriter } = await registryWith({ journaled: true }, 'n1', 'n2');
+  await cluster.node('reader', { roles: ['reader'] });
+  await cluster.node('gone', { state: 'stopped' });
+  cluster.beat('n2', { leaving: true });
+  await cluster.lease('s', journaled);
+  await cluster.lease('alone', { unpromoted: true });
+  await expect(moveWriter('s', 'n9')).rejects.toEqual(code('NODE_UNKNOWN'));
+  for (const node of ['reader', 'gone', 'n2'])
+    await expect(moveWriter('s', node)).rejects.toEqual(code('NODE_UNAVAILABLE'));
+  cluster.beat('n2');
+  await expect(moveWriter('alone', 'n2')).rejects.toEqual(code('SEGMENT_LEASED'));
+  expect(peers.calls).toEqual([]);
+});
+
+test('a segment is taken off its node by moving it where it has a journal and another writer stays, else by giving it up', async () => {
+  const { cluster, peers, vacate } = await registryWith({ journaled: true }, 'n1', 'n2');
+  peers.onHolder = () => Promise.resolve({ published: PUBLISHED });
+  await cluster.lease('s', journaled);
+  await cluster.lease('alone', { unpromoted: true });
+  await vacate('s');
+  await vacate('alone');
+  expect(peers.calls).toEqual(['handOver n1', 'close n1']);
+  await cluster.put(keys.drain('n2'), { node: 'n2', sinceMs: 1 });
+  await vacate('s');
+  expect(peers.calls).toEqual(['handOver n1', 'close n1', 'close n1']);
 });

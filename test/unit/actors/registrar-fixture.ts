@@ -4,6 +4,7 @@ import { MemoryJournal } from '../../../src/journal/memory-journal.ts';
 import { MemoryJournalServer } from '../../../src/journal/memory-journal-server.ts';
 import { silentLog } from '../../../src/log.ts';
 import {
+  type MoveWriterAnswer,
   type PromoteAnswer,
   type ProvisionAnswer,
   type ReleaseAnswer,
@@ -67,6 +68,9 @@ export async function registryWith({ journaled }: { journaled: boolean }, ...nod
       ask(ref, (reply) => ({ kind: 'promote', request: { segment }, reply })),
     release: (segment: string): Promise<ReleaseAnswer> =>
       ask(ref, (reply) => ({ kind: 'release', request: { segment }, reply })),
+    moveWriter: (segment: string, node: string): Promise<MoveWriterAnswer> =>
+      ask(ref, (reply) => ({ kind: 'moveWriter', request: { segment, node }, reply })),
+    vacate: (segment: string): Promise<void> => ask(ref, (reply) => ({ kind: 'vacate', segment, reply })),
     shred: (segment: string, force = false): Promise<ShredAnswer> =>
       ask(ref, (reply) => ({ kind: 'shred', request: { segment, force }, reply })),
     sweep: async (): Promise<void> => {
