@@ -4,7 +4,7 @@ import { RequestCounts } from './request-counts.ts';
 import { type LabelledCounts, ScrapedHistogram } from './scraped-histogram.ts';
 
 /** The pause between two looks at the event loop. Each look wakes the process: at the usual 10 ms they are half of what an idle node does. */
-const EVENT_LOOP_PROBE_MS = 100;
+const EVENT_LOOP_PROBE_MS = 1_000;
 
 /** The figures of one process; every port shows them at `/metrics`. */
 export class HttpMetrics {
