@@ -42,8 +42,8 @@ async function recordIdle(
   system: System,
   record: Record,
 ): Promise<void> {
-  // What the start leaves to be done is not idling.
-  await rest(2);
+  // What the start leaves to be done, the first plan above all, is not idling.
+  await rest(8);
   const before = await usage();
   await rest(idleSeconds);
   const after = await usage();
