@@ -164,6 +164,8 @@ async function passUp(
 ): Promise<void> {
   let passed = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
+    // The node is gone: what it has to say of that is waited for by the caller.
+    if (sent.destroyed) return;
     if (fault === 'slow') await after(SLOW_MS, closed);
     const part = piece.subarray(0, Math.max(0, length - passed));
     passed += part.length;
@@ -243,6 +245,7 @@ async function spoil(
 
 /** Or closed. */
 async function drained(stream: Writable): Promise<void> {
+  if (stream.destroyed) return;
   await new Promise<void>((resolve) => {
     const end = (): void => {
       stream.off('drain', end).off('close', end);
