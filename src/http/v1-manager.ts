@@ -6,6 +6,7 @@ import {
   MoveWriterBody,
   PlanParameters,
   ProvisionBody,
+  RebuildBody,
   SegmentsParameters,
   ShredParameters,
   StatusParameters,
@@ -72,6 +73,9 @@ function clusterHandlers(control: Control): Omit<V1Handlers<'manager'>, SegmentO
     },
     coldCheck: async (exchange) => {
       reply(exchange, await control.coldCheck(await jsonBody(exchange, ColdCheckBody, {})));
+    },
+    rebuild: async (exchange) => {
+      reply(exchange, await control.rebuild(await jsonBody(exchange, RebuildBody, {})));
     },
     nodes: async (exchange) => {
       const { nodes } = await control.status({});

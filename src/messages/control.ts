@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ColdCheckAnswer, type ColdCheckRequest } from './cold-check.ts';
 import { CopyReport, LostAnswer } from './copy-report.ts';
+import { type RebuildAnswer, type RebuildRequest } from './rebuild.ts';
 
 /** Requests to the leader (`trough.sync.<verb>`) and their answers, JSON. Ids are checked where they are used. */
 export const ProvisionRequest = z.object({ segment: z.string(), schema: z.string().optional() });
@@ -274,4 +275,6 @@ export interface Control {
   drain(request: DrainRequest): Promise<DrainAnswer>;
   /** One stretch: `next` of the answer says where to go on. */
   coldCheck(request: ColdCheckRequest): Promise<ColdCheckAnswer>;
+  /** Begins one, or says how far one is. */
+  rebuild(request: RebuildRequest): Promise<RebuildAnswer>;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ColdCheckRequest } from './cold-check.ts';
+import { RebuildRequest } from './rebuild.ts';
 import { SegmentsRequest, Tier } from './control.ts';
 
 /** The bodies of the `/v1` routes. The OpenAPI document is made from these very schemas. */
@@ -115,6 +116,8 @@ export const SegmentsParameters = z.strictObject({
 });
 
 export const ColdCheckBody = z.strictObject(ColdCheckRequest.shape);
+
+export const RebuildBody = z.strictObject(RebuildRequest.shape);
 
 export const StatusParameters = z.strictObject({
   node: z.string().optional().describe("A node whose lost+found is listed: the answer has 'lost'."),

@@ -21,12 +21,14 @@ import {
   QueryAnswer,
   QueryBody,
   QueryParameters,
+  RebuildBody,
   SegmentsParameters,
   ShredParameters,
   StatusParameters,
   WriteBody,
   WriteReply,
 } from './http-api.ts';
+import { RebuildAnswer } from './rebuild.ts';
 import { SegmentStatsAnswer, SlowQueriesAnswer, StatsParameters } from './query-reports.ts';
 
 /** Which port serves it; `manager` is both managers, `every` is all ports. */
@@ -190,6 +192,15 @@ export const V1_ROUTES = {
     body: ColdCheckBody,
     bodyOptional: true,
     answer: ColdCheckAnswer,
+  },
+  rebuild: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/rebuild',
+    summary: 'Makes lost metadata again; without a `job` it begins, with one it says how far that is.',
+    body: RebuildBody,
+    bodyOptional: true,
+    answer: RebuildAnswer,
   },
   openapi: {
     port: 'every',

@@ -15,11 +15,13 @@ export const SYNC_VERBS = [
   'plan',
   'drain',
   'coldcheck',
+  'rebuild',
 ] as const;
 export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
-export type NodeVerb = 'open' | 'close' | 'promote' | 'handover' | 'ping' | 'copy' | 'restore' | 'file' | 'lost';
+export type NodeVerb =
+  'open' | 'close' | 'promote' | 'handover' | 'ping' | 'copy' | 'restore' | 'file' | 'lost' | 'survey';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

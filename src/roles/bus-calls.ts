@@ -24,6 +24,13 @@ import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
 import { HandOverAnswer, HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
 import { decodeAnswer, encodeHandedOn, HOPS_HEADER } from '../messages/query-wire.ts';
+import {
+  RebuildAnswer,
+  type RebuildRequest,
+  SurveyAnswer,
+  type SurveyAnswer as SurveyAnswerType,
+  type SurveyRequest,
+} from '../messages/rebuild.ts';
 import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
 import { type Subjects, type SyncVerb } from '../messages/subjects.ts';
 import { decodeWriteAnswer, encodeWrite } from '../messages/write-wire.ts';
@@ -96,6 +103,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
       drain: at('drain', DrainAnswer, SHORT_MS, always),
       // What it mended is mended, when it is asked again.
       coldCheck: at('coldcheck', ColdCheckAnswer, LONG_MS, always),
+      rebuild: at('rebuild', RebuildAnswer, SHORT_MS, (request) => (request as RebuildRequest).job !== undefined),
     };
   }
 
@@ -119,6 +127,11 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   handOver(node: string, request: unknown): Promise<HandOverAnswer> {
     return this.#askNode(node, 'handover', request, HandOverAnswer);
+  }
+
+  /** What the node has, for a rebuild. */
+  survey(node: string, request: SurveyRequest): Promise<SurveyAnswerType> {
+    return this.#askNode(node, 'survey', request, SurveyAnswer);
   }
 
   /** Has the node publish its copy once more. */
@@ -209,7 +222,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   #askNode<T>(
     node: string,
-    verb: 'open' | 'promote' | 'close' | 'handover' | 'restore',
+    verb: 'open' | 'promote' | 'close' | 'handover' | 'restore' | 'survey',
     request: unknown,
     schema: z.ZodType<T>,
   ): Promise<T> {

@@ -6,6 +6,7 @@ import { type ManifestPage, type SlotRank } from '../actors/leader/catalogue-row
 import { type LeadershipState } from '../actors/leader/leadership.ts';
 import { type RegistrarMessage } from '../actors/leader/lease-registrar.ts';
 import { type PlacerState } from '../actors/leader/placer.ts';
+import { type RebuilderMessage } from '../actors/leader/rebuild/rebuilder.ts';
 import { type SchemaMessage } from '../actors/leader/schema-registry.ts';
 import { type BusAnswer } from '../bus/bus.ts';
 import { TroughError } from '../errors.ts';
@@ -30,6 +31,7 @@ import {
   type StatusAnswer,
   StatusRequest,
 } from '../messages/control.ts';
+import { RebuildRequest } from '../messages/rebuild.ts';
 import { SYNC_VERBS, type SyncVerb } from '../messages/subjects.ts';
 import { nodesOf } from '../model/placement.ts';
 import { parseSegmentId } from '../model/segment-id.ts';
@@ -51,6 +53,7 @@ export interface LeaderParts {
   readonly catalogue: ActorRef<CatalogueMessage>;
   readonly registrar: ActorRef<RegistrarMessage>;
   readonly coldCheck: ActorRef<ColdCheckMessage>;
+  readonly rebuilder: ActorRef<RebuilderMessage>;
   readonly schemas: ActorRef<SchemaMessage>;
   readonly placer: PlacerState;
 }
@@ -106,7 +109,7 @@ async function handOn(
 }
 
 function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<SyncVerb, Answer>> {
-  const { registrar, schemas, catalogue, coldCheck } = parts;
+  const { registrar, schemas, catalogue, coldCheck, rebuilder } = parts;
   return {
     provision: checked(ProvisionRequest, (request) => {
       refuseWhileLost(context);
@@ -132,6 +135,7 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
       if (request.repair) refuseWhileLost(context);
       return ask(coldCheck, (reply) => ({ kind: 'check', request, reply }));
     }),
+    rebuild: checked(RebuildRequest, (request) => ask(rebuilder, (reply) => ({ kind: 'rebuild', request, reply }))),
   };
 }
 

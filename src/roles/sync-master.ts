@@ -18,6 +18,7 @@ import { ask } from '../runtime/ask.ts';
 import { sayJson } from './endpoints.ts';
 import { bindLeaderAnswers } from './leader-answers.ts';
 import { startColdCheck } from './leader-cold-check.ts';
+import { startRebuilder } from './leader-rebuild.ts';
 import { bindReads } from './read-endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
@@ -59,7 +60,8 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   const coldCheck = startColdCheck(context, catalogue, database);
   const placer = startPlacing(context, { leadership, catalogue, assigning });
-  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck, placer });
+  const rebuilder = startRebuilder(context, { leadership, catalogue, database, registrar });
+  bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck, rebuilder, placer });
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));
   serveCatalogue(context, leadership);
   // The last to be served and the first to close: what it has taken in is still answered by all of the above.

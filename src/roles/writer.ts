@@ -23,6 +23,7 @@ export function startWriter(context: NodeContext): { url: string } {
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
     seed: () => randomBytes(16).toString('hex'),
+    mustKeep: () => parts.identity?.isStranger === true,
     promoteAfterMs: settings.promoteAfterMs,
     promoteBytes: settings.promoteSizeBytes,
     releaseAfterMs: settings.releaseAfterMs,

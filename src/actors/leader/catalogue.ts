@@ -30,6 +30,8 @@ export type CatalogueMessage =
   | { readonly kind: 'scan' }
   /** Takes in files that somebody else has found in cold storage. */
   | { readonly kind: 'take'; readonly files: readonly ColdFile[]; readonly reply: Reply<void> }
+  /** Takes in what a rebuild found of files in cold storage: their versions and checksums. */
+  | { readonly kind: 'settled'; readonly entries: readonly CatalogueEntry[]; readonly reply: Reply<void> }
   /** Takes in the segments that only their leases know of: those that another leader granted and that were never published. */
   | { readonly kind: 'adopt' }
   | { readonly kind: 'granted'; readonly segment: SegmentId; readonly schema: string; readonly reply: Reply<void> }
@@ -102,6 +104,9 @@ export class Catalogue implements Actor<CatalogueMessage> {
           message.reply,
           this.#scan.take(message.files).then(() => undefined),
         );
+        return;
+      case 'settled':
+        await replyWith(message.reply, this.#take(message.entries));
         return;
       case 'adopt':
         await this.#adopt();

@@ -4,6 +4,7 @@ import { type Engine, type ReplayRecord, type WriteSession } from '../../engine/
 import { TroughError } from '../../errors.ts';
 import { type Journal } from '../../journal/journal.ts';
 import { type Log } from '../../log.ts';
+import { metadataLost } from '../../messages/cluster-view.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Creation } from '../../messages/journal-record.ts';
 import { type Published } from '../../messages/node-messages.ts';
@@ -26,6 +27,8 @@ export interface JournaledOpenerDeps {
   readonly self: { readonly node: string; readonly session: string };
   /** 128 random bits as 32 hexadecimal digits, others at each call. */
   readonly seed: () => string;
+  /** While true, what lies here may be all there is of a segment, and nothing is moved away. */
+  readonly mustKeep?: () => boolean;
 }
 
 /** A segment that is claimed, and whose hot file has everything that its journal has. */
@@ -193,7 +196,8 @@ export class JournaledOpener {
 
   /** Nothing says that the journal has what is in it. */
   async #setAside(id: SegmentId): Promise<void> {
-    const { disk, paths, clock, log } = this.#deps;
+    const { disk, paths, clock, log, mustKeep } = this.#deps;
+    if (mustKeep?.() === true) throw metadataLost();
     const aside = paths.lost(id, `hot-${String(clock.now())}`);
     await this.#notes.remove(id);
     await disk.moveDatabase(paths.hot(id), aside);

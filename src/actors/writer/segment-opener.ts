@@ -3,6 +3,7 @@ import { type Disk } from '../../disk/disk.ts';
 import { type Engine } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
+import { metadataLost } from '../../messages/cluster-view.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Published } from '../../messages/node-messages.ts';
 import { type DataPaths } from '../../model/paths.ts';
@@ -17,6 +18,8 @@ export interface SegmentOpenerDeps {
   readonly paths: DataPaths;
   readonly clock: Clock;
   readonly log: Log;
+  /** While true, what lies here may be all there is of a segment, and nothing is moved away. */
+  readonly mustKeep?: () => boolean;
 }
 
 export interface Prepared {
@@ -105,6 +108,8 @@ export class SegmentOpener {
   async #setAside(id: SegmentId, epoch: number): Promise<void> {
     const hot = this.#deps.paths.hot(id);
     if (!(await this.#deps.disk.exists(hot))) return;
+    if (this.#deps.mustKeep?.() === true) throw metadataLost();
+    await this.#deps.disk.removeDatabase(this.#deps.paths.hotNote(id));
     const label = `hot-${String(epoch)}-${String(this.#deps.clock.now())}`;
     const aside = this.#deps.paths.lost(id, label);
     await this.#deps.disk.moveDatabase(hot, aside);

@@ -5,6 +5,7 @@ import { type OpenRequest } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
+import { HotNotes } from './hot-note.ts';
 import { HeldLease, type HeldLeaseDeps } from './held-lease.ts';
 import { HotSegment, type HotSegmentDeps } from './hot-segment.ts';
 import { JournaledOpener, type JournaledOpenerDeps, type OpenedSegment } from './journaled-opener.ts';
@@ -72,7 +73,19 @@ export class SegmentStarter {
       return this.#withJournal(id, document, await this.#leases.write(document, read.revision), from);
     }
     const prepared = await this.#opener.prepareKept(id, read.document);
+    if (read.document.unpromoted) await this.#withoutMark(id);
     return this.#alone(id, document, await this.#leases.write(document, read.revision), prepared, schemaSql);
+  }
+
+  /** A file that followed a journal which is lost goes on without one: its header gets back what the user had there. */
+  async #withoutMark(id: SegmentId): Promise<void> {
+    const notes = new HotNotes(this.#deps);
+    const note = await notes.read(id);
+    if (note === undefined) return;
+    await using session = await this.#deps.engine.openWriter({ segment: id, file: this.#deps.paths.hot(id) });
+    const { sqliteVersion } = session;
+    await session.replay([{ sequence: note.applicationId, sqliteVersion, writes: [] }], STORE_DEADLINE_MS);
+    await notes.remove(id);
   }
 
   /** The file here is all there is of what is not in cold storage. */

@@ -127,6 +127,7 @@ export function fakeControl(verbs: Partial<Control>): Control {
     plan: notExpected,
     drain: notExpected,
     coldCheck: notExpected,
+    rebuild: notExpected,
     ...verbs,
   };
 }
