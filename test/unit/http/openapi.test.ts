@@ -35,6 +35,7 @@ const verbs = {
   plan: refuse,
   drain: refuse,
   coldCheck: refuse,
+  rebuild: refuse,
 };
 const PORTS: Readonly<Record<string, HttpHandler>> = {
   read: readRoutes({ read: refuse, reports: fakeReports({ segment: refuse, slow: refuseNow }), log }),
