@@ -36,6 +36,7 @@ export async function readFrom({ ready }: TroughRun, segment: string, sql: strin
 }
 
 export interface ClusterStatus {
+  readonly leader: { readonly node: string } | null;
   readonly nodes: readonly {
     readonly node: string;
     readonly state: string;
@@ -47,6 +48,12 @@ export interface ClusterStatus {
     readonly drain: { readonly state: string } | null;
   }[];
   readonly segments: { readonly hot: number; readonly cold: number; readonly writable: number };
+  readonly placement: {
+    readonly epoch: number;
+    readonly slotsUnderReplicated: number;
+    readonly moves: number;
+    readonly waiting: number;
+  };
 }
 
 export async function clusterStatus({ ready }: TroughRun): Promise<ClusterStatus> {
