@@ -31,6 +31,19 @@ export class Checks {
     world.metadata.onChange = (change) => {
       this.#changed(change);
     };
+    world.onLook = () => {
+      this.#lookAtViews();
+    };
+  }
+
+  /** No node lives by the word of a session that is known to be over. */
+  #lookAtViews(): void {
+    for (const { name, context } of this.#world.nodes) {
+      for (const { document, beat } of context?.view.nodes() ?? []) {
+        if (beat === undefined || beat.session === document.session) continue;
+        this.#world.fail(`${name} goes by a beat of ${beat.session}, whose place ${document.session} has taken`);
+      }
+    }
   }
 
   #changed(change: StoredChange): void {

@@ -92,6 +92,9 @@ export class World implements Surroundings {
     return since === undefined ? 0 : this.now - since;
   }
 
+  /** Called twice a second. */
+  onLook: () => void = () => undefined;
+
   /** A node that others do not hear, though it runs and is connected. */
   readonly unheard = new Set<string>();
 
@@ -119,6 +122,7 @@ export class World implements Surroundings {
       if (this.wellForMs(name) >= WELL_AFTER_MS) this.#unwellAt.delete(name);
       else if (!isSound && !this.#unwellAt.has(name)) this.#unwellAt.set(name, this.now);
     }
+    this.onLook();
     this.timeline.after(LOOK_EVERY_MS, () => {
       this.#look();
     });
