@@ -5,6 +5,7 @@ import { type RecordedWrite, type WriteRequest } from '../../model/sql-types.ts'
 import { type Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { Turns } from '../../runtime/turns.ts';
+import { type DiskReserve } from './disk-reserve.ts';
 import { type GroupLog, tooLarge } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
 import { type ChainRecord, type SegmentChain } from './segment-chain.ts';
@@ -22,6 +23,8 @@ export interface GroupCommitDeps {
   readonly queueLimit: number;
   /** 128 random bits as 32 hexadecimal digits, others at each call. */
   readonly seed: () => string;
+  /** Asked before a group that the log keeps before it is committed here. */
+  readonly reserve: Pick<DiskReserve, 'demand'>;
   readonly committed: (sequence: number) => void;
   /** The journal had no room for a group. */
   readonly pressed: () => void;
@@ -166,6 +169,7 @@ export class GroupCommit {
       rejectAll(group, this.#broken);
       return;
     }
+    if (!(await this.#hasRoom(group))) return;
     const outcomes = await this.#apply(group);
     if (outcomes === undefined) return;
     if (!outcomes.some(({ ok }) => ok)) {
@@ -184,6 +188,17 @@ export class GroupCommit {
     }
     this.#count(sequence);
     settleAll(group, outcomes, sequence);
+  }
+
+  async #hasRoom(group: readonly Waiting[]): Promise<boolean> {
+    const { groupLog, reserve } = this.#deps;
+    try {
+      if (groupLog.isDurable) await reserve.demand();
+      return true;
+    } catch (error) {
+      rejectAll(group, TroughError.from(error));
+      return false;
+    }
   }
 
   #count(sequence: number): void {

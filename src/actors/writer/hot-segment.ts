@@ -12,6 +12,7 @@ import { type WriteRequest } from '../../model/sql-types.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { AnsweredRequests } from './answered-requests.ts';
 import { type KnownAnswer } from './chain-survey.ts';
+import { type DiskReserve } from './disk-reserve.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type GroupLog, JournalLog, LocalLog } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
@@ -34,6 +35,7 @@ export interface HotSegmentDeps {
   /** With so much in the journal since the last promote the next one is due. */
   readonly promoteBytes: number;
   readonly purges: PurgeList;
+  readonly reserve: Pick<DiskReserve, 'demand'>;
   /** Nothing can be written any more: it is to be opened afresh. */
   readonly failed: (hot: HotSegment) => void;
 }

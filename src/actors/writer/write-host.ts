@@ -16,6 +16,7 @@ import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { Departure } from './departure.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { type HotSegment } from './hot-segment.ts';
 import { PurgeList } from './purge-list.ts';
 import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
@@ -37,7 +38,7 @@ export type WriteHostMessage =
   /** Promotes what waited long enough, gives up what nobody writes any more. */
   | { readonly kind: 'tick' };
 
-export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed'> {
+export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed' | 'reserve'> {
   readonly peers: PeerCalls;
   readonly nodes: Pick<NodeCalls, 'open'>;
   readonly writeDeadlineMs: number;
@@ -73,7 +74,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const failed = (hot: HotSegment): void => {
       this.#openAfresh(hot);
     };
-    this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, failed });
+    this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, reserve: new DiskReserve(deps), failed });
     this.#grants = new UnopenedGrants(deps);
     this.#forwarder = new WriteForwarder(deps);
     this.#departure = new Departure(deps);

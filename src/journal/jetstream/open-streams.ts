@@ -12,7 +12,8 @@ export interface StreamPlan {
 
 /** Of one stream. */
 const USUAL_LIMIT_BYTES = 4 * 1024 ** 3;
-const LEAST_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Little, but enough to start with on a disk that is nearly full. */
+const LEAST_LIMIT_BYTES = 1024 * 1024;
 
 /** Errors: those of `ensureStream`, and CONFIG_INVALID when the server has no room. */
 export async function openStreams(deps: EnsureDeps, plan: StreamPlan): Promise<ReadonlyMap<string, StreamInfo>> {
@@ -31,10 +32,11 @@ export async function openStreams(deps: EnsureDeps, plan: StreamPlan): Promise<R
     while (!(await ensure(stream, plan.limitBytes !== undefined))) {
       if (plan.limitBytes !== undefined || limitBytes < LEAST_LIMIT_BYTES) throw noRoom(limitBytes);
       limitBytes = Math.floor(limitBytes / 2);
-      deps.log.warn({ limitBytes }, 'the NATS server has too little room for journal streams of the usual size');
       for (const earlier of made) await ensure(earlier, true);
     }
   }
+  if (limitBytes < (plan.limitBytes ?? USUAL_LIMIT_BYTES))
+    deps.log.warn({ limitBytes }, 'the NATS server has too little room for journal streams of the usual size');
   return opened;
 }
 

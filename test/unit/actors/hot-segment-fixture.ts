@@ -1,3 +1,4 @@
+import { DiskReserve } from '../../../src/actors/writer/disk-reserve.ts';
 import { HeldLease } from '../../../src/actors/writer/held-lease.ts';
 import { HotSegment } from '../../../src/actors/writer/hot-segment.ts';
 import { PurgeList } from '../../../src/actors/writer/purge-list.ts';
@@ -46,7 +47,7 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
     id,
     lease,
     { session },
-    { ...deps, purges, failed, queueLimit: options.queueLimit ?? 100 },
+    { ...deps, purges, failed, reserve: new DiskReserve(deps), queueLimit: options.queueLimit ?? 100 },
   );
   const write = (sql: string, deadlineMs = 1_000): Promise<Written> => hot.write({ kind: 'script', sql }, deadlineMs);
   return { cluster, disk, engine, cold, hot, write, committed: () => disk.files.get(paths.hot(id)) };

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { type JournalLeg } from '../../../src/journal/memory-journal.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
@@ -149,6 +149,21 @@ test('what no record can hold is refused before it runs', async () => {
   const large = ['a', 'b', 'c'].map((sql) => n1.write(sql + 'x'.repeat(400_000)));
   await Promise.all(large);
   expect(n1.engine.groups.map((group) => group.length)).toEqual([1, 1, 1]);
+});
+
+test('on a full disk a write is refused before it is kept anywhere, and the segment goes on being read and written when there is room', async () => {
+  const { process, cluster, disk, records } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const space = vi.spyOn(disk, 'space').mockResolvedValue({ totalBytes: 1_000_000, freeBytes: 19_999 });
+  await cluster.clock.advance(200);
+  await expect(n1.write('b')).rejects.toEqual(code('DISK_FULL'));
+  expect(records()).toHaveLength(2);
+  expect(n1.host.hotFile(id)).toBeDefined();
+  space.mockRestore();
+  await n1.write('c');
+  expect(n1.content()).toBe('a\nc\n');
 });
 
 test('a child that dies once the record has left costs no write: the segment is opened again from the journal before it is read', async () => {
