@@ -180,6 +180,8 @@ export const NodeStatus = z.object({
 });
 export const StatusAnswer = z.object({
   leader: z.object({ node: z.string(), term: z.int() }).nullable(),
+  /** Nodes have data that the metadata store knows nothing of: `trough rebuild` makes it again. */
+  metadataLost: z.literal(true).optional(),
   nodes: z.array(NodeStatus),
   segments: z.object({
     hot: z.int(),

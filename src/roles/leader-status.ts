@@ -1,5 +1,5 @@
 import { placementMembers } from '../actors/leader/placement-members.ts';
-import { type NodeEntry } from '../messages/cluster-view.ts';
+import { isLost, type NodeEntry } from '../messages/cluster-view.ts';
 import { type NodeStatus, type StatusAnswer } from '../messages/control.ts';
 import { movedBetween, nodesOf, type Placement } from '../model/placement.ts';
 import { loadsOf, overQuota } from '../model/placement-load.ts';
@@ -29,6 +29,7 @@ export function describeStatus(context: Context, sums: SlotSums, waiting = 0): S
   const quotas = new Map(nodes.map(({ node, quotaBytes }) => [node, quotaBytes]));
   return {
     leader: leader?.held === true ? { node: leader.node, term: leader.term } : null,
+    ...(isLost(view) ? { metadataLost: true } : {}),
     nodes,
     segments: {
       ...{ hot: hot.segments, cold: cold.segments, writable },

@@ -118,9 +118,11 @@ function stateOf({ state, drain }: NodeStatus): string {
 }
 
 /** What is under way, and what an operator may have to do something about; nothing while all is well. */
-function attention({ nodes, placement }: StatusAnswer): string[] {
+function attention({ nodes, placement, metadataLost }: StatusAnswer): string[] {
   const { slotsUnderReplicated, moves, waiting, underReplicated, leftMs, overQuota } = placement;
   const lines: string[] = [];
+  if (metadataLost === true)
+    lines.push('the metadata was lost: nothing is granted, placed or deleted until you run trough rebuild');
   if (slotsUnderReplicated > 0)
     lines.push(`under-replicated: ${String(slotsUnderReplicated)} slots have fewer copies in service than they should`);
   if (moves > 0 || underReplicated > 0) {
