@@ -1,12 +1,14 @@
 /**
- * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`, `inventory`, `discovery`. Ends with 1 when a figure is
- * beyond its limit. From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue, default 10,000,000), BENCH_COPIES (of the inventory, 1,500,000),
- * BENCH_FILES (of the discovery, 1,000,000).
+ * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`, `inventory`, `traffic`, `discovery`, `nodes`. Ends with 1 when a figure is
+ * beyond its limit. From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue and the traffic, default 10,000,000), BENCH_COPIES (of the inventory,
+ * 1,500,000), BENCH_FILES (of the discovery, 1,000,000), BENCH_NODE_SEGMENTS (of the nodes, 20,000).
  */
 import { measureCatalogue } from './control/catalogue.ts';
 import { measureDiscovery } from './control/discovery.ts';
 import { measureInventory } from './control/inventory.ts';
+import { measureNodes } from './control/nodes.ts';
 import { measurePlanning } from './control/planning.ts';
+import { measureTraffic } from './control/traffic.ts';
 import { conditions } from './support/conditions.ts';
 import { isChosen, planFrom, positive } from './support/plan.ts';
 import { say } from './support/say.ts';
@@ -21,7 +23,9 @@ const lines: Record<string, () => Promise<readonly string[]> | readonly string[]
   },
   catalogue: () => measureCatalogue(positive(process.env, 'BENCH_SEGMENTS', 10_000_000)),
   inventory: () => measureInventory([100_000, 1_000_000, positive(process.env, 'BENCH_COPIES', 1_500_000)]),
+  traffic: () => measureTraffic(positive(process.env, 'BENCH_SEGMENTS', 10_000_000), Math.max(plan.seconds, 60)),
   discovery: () => measureDiscovery(positive(process.env, 'BENCH_FILES', 1_000_000)),
+  nodes: () => measureNodes(positive(process.env, 'BENCH_NODE_SEGMENTS', 20_000)),
 };
 
 say(conditions({ troughArgs: [] })[0] ?? '');
