@@ -41,6 +41,10 @@ export interface Disk {
   digest(file: string, bytesPerSecond: number, signal?: AbortSignal): Promise<FileDigest>;
   /** The content in pieces. SEGMENT_UNKNOWN when it is not there. */
   read(file: string): AsyncIterable<Uint8Array>;
-  /** A new file, synced; there is none when the pieces end with an error. It must not exist before. */
-  write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest>;
+  /** A new file, synced unless nothing depends on it; there is none when the pieces end with an error. It must not exist before. */
+  write(
+    file: string,
+    pieces: AsyncIterable<Uint8Array>,
+    options?: { readonly unsynced?: boolean },
+  ): Promise<FileDigest>;
 }

@@ -99,7 +99,11 @@ export class LocalDisk implements Disk {
     }
   }
 
-  write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest> {
+  write(
+    file: string,
+    pieces: AsyncIterable<Uint8Array>,
+    { unsynced = false }: { readonly unsynced?: boolean } = {},
+  ): Promise<FileDigest> {
     return orFail(file, async () => {
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(file, 'wx');
@@ -111,7 +115,7 @@ export class LocalDisk implements Disk {
           await handle.writeFile(piece);
           sizeBytes += piece.length;
         }
-        await handle.sync();
+        if (!unsynced) await handle.sync();
         return { sizeBytes, sha256: hash.digest('hex') };
       } catch (error) {
         await rm(file, { force: true });

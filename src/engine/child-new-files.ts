@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type ErrorCode, TroughError } from '../errors.ts';
-import { setWalFormat } from '../model/sqlite-header.ts';
+import { exchangeApplicationId, setWalFormat } from '../model/sqlite-header.ts';
 import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
 import { fileError, sync } from './child-files.ts';
+import { setApplicationId } from './child-header.ts';
 import { RequestRunner } from './child-transaction.ts';
 import { type WireStamp } from './messages.ts';
 
@@ -22,10 +23,20 @@ export class NewFiles {
   /**
    * Makes the file under a temporary name beside it, then renames it: a half-made file is never seen. It is made in memory and written at
    * once, so that no journal of it is made and removed again; and it is in WAL mode already, which its first writer would have to sync otherwise.
+   * `mark`: what its `application_id` is to be; the answer is what the schema made it.
    */
-  build(file: string, temporary: string, sql: string, stamp: WireStamp | undefined): void {
-    if (existsSync(file)) return;
-    const image = this.#imageOf(sql, stamp);
+  build(
+    file: string,
+    temporary: string,
+    { sql, stamp, mark }: { sql: string; stamp: WireStamp | undefined; mark: number | undefined },
+  ): number | undefined {
+    // Asked again, since its answer was lost: what the schema made it is the same then.
+    const isThere = existsSync(file);
+    if (isThere && mark === undefined) return undefined;
+    const kept = this.#imageOf(sql, stamp);
+    const image = mark === undefined ? kept : copyOf(kept);
+    const before = mark === undefined ? undefined : exchangeApplicationId(image, mark);
+    if (isThere) return before;
     const directory = dirname(file);
     try {
       const made = mkdirSync(directory, { recursive: true });
@@ -33,6 +44,7 @@ export class NewFiles {
       writeFileSync(temporary, image, { flush: true });
       renameSync(temporary, file);
       sync(directory);
+      return before;
     } catch (error) {
       rmSync(temporary, { force: true });
       throw fileError(error);
@@ -52,6 +64,18 @@ export class NewFiles {
     if (this.#images.size >= KEPT && oldest !== undefined) this.#images.delete(oldest);
     this.#images.set(sql, image);
   }
+}
+
+/** One without content has no header either. */
+function copyOf(image: Buffer): Buffer {
+  if (image.length > 0) return Buffer.from(image);
+  return withNewDatabase((db) => {
+    setApplicationId(db, 1);
+    const header = db.serialize();
+    setWalFormat(header);
+    exchangeApplicationId(header, 0);
+    return header;
+  });
 }
 
 /** SCHEMA_INVALID when the script does not run on an empty database; `constraint` in the context when it is its data that fails. */

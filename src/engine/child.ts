@@ -76,9 +76,8 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       checkSchema(sql);
       return null;
     },
-    buildFile: ({ file, temporary, sql, stamp }) => {
-      newFiles.build(file, temporary, sql, stamp);
-      return null;
+    buildFile: ({ file, temporary, ...from }) => {
+      return { applicationId: newFiles.build(file, temporary, from) ?? null };
     },
     verify: ({ file }) => {
       verify(file);

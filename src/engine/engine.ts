@@ -98,6 +98,8 @@ export interface WriteSession extends AsyncDisposable {
   readonly sizeBytes: number;
   /** Of the SQLite that runs its SQL. A record is replayed by the same version only. */
   readonly sqliteVersion: string;
+  /** Of a file that was made now with a mark: the schema's own value, which the mark stands in place of. */
+  readonly applicationId?: number | undefined;
   /** Begins a transaction and runs each write in a savepoint of its own; a failed one is undone alone. The transaction stays open. */
   apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]>;
   /** `sequence`: its mark is put into the file's header as `application_id`, in the same transaction. Default: the header stays as it is. */
@@ -124,6 +126,8 @@ export interface WriterOpen {
   readonly schemaSql?: string | undefined;
   /** What that SQL sees of the clock and of chance. Default: the time of the child, and a seed of its own. */
   readonly schemaStamp?: Omit<WriteStamp, 'requestId'> | undefined;
+  /** A new file has applied everything up to this sequence: its mark is in the header from the beginning. */
+  readonly mark?: number | undefined;
   /** A journal has every write before it is committed here: then a commit need not be on disk, and the machine's death may take the last ones along. */
   readonly isJournaled?: boolean | undefined;
 }

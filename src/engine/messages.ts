@@ -57,7 +57,17 @@ export type WireOutcome =
 export interface Services {
   checkSchema: { args: { sql: string }; answer: null };
   /** Makes the file when it is absent. */
-  buildFile: { args: { file: string; temporary: string; sql: string; stamp: WireStamp | undefined }; answer: null };
+  buildFile: {
+    args: {
+      file: string;
+      temporary: string;
+      sql: string;
+      stamp: WireStamp | undefined;
+      mark: number | undefined;
+    };
+    /** With a mark: the value that it stands in place of. null: no mark was asked for. */
+    answer: { applicationId: number | null };
+  };
   verify: { args: { file: string }; answer: null };
   /** Makes a fresh copy a plain file: no WAL, checked, synced. */
   finishSnapshot: { args: { file: string; applicationId: number | undefined }; answer: { sizeBytes: number } };

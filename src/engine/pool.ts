@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TroughError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
+import { appliedMark } from '../model/applied-mark.ts';
 import {
   type Engine,
   type EngineAnswer,
@@ -111,13 +112,14 @@ export class ProcessEngine implements Engine {
   async openWriter(options: WriterOpen, signal?: AbortSignal): Promise<WriteSession> {
     this.#refuseWhenStopping();
     const { segment, file, isJournaled = false } = options;
-    if (options.schemaSql !== undefined && !(await exists(file))) await this.#buildFile(options, signal);
+    const isNew = options.schemaSql !== undefined && !(await exists(file));
+    const applicationId = isNew ? await this.#buildFile(options, signal) : undefined;
     const writer = this.#writerOf(segment);
     // Repeated when the child dies: another segment's endless write may have been the reason.
     const opening = writer.call('openWriter', { file, isJournaled }, { isRepeatable: true });
     const opened = await withSegment(segment, opening);
     const checks = { checker: this.#checker, leastCheckMs: this.#leastCheckMs };
-    const session = new ChildWriteSession({ writer, ...checks, segment, ...opened });
+    const session = new ChildWriteSession({ writer, ...checks, segment, applicationId, ...opened });
     if (signal?.aborted !== true) return session;
     await session[Symbol.asyncDispose]();
     throw new TroughError('ENGINE_CANCELLED', 'opening was cancelled', { segment });
@@ -194,11 +196,17 @@ export class ProcessEngine implements Engine {
   }
 
   /** What a child that was killed has left is removed here. */
-  async #buildFile({ file, schemaSql: sql = '', schemaStamp: stamp }: WriterOpen, signal?: AbortSignal): Promise<void> {
+  /** The value that the mark of a new file stands in place of, when it was given one. */
+  async #buildFile(
+    { file, schemaSql: sql = '', schemaStamp: stamp, mark: sequence }: WriterOpen,
+    signal?: AbortSignal,
+  ): Promise<number | undefined> {
     const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.new`);
     try {
-      const args = { file, temporary, sql, stamp };
-      await this.#runSchema((options) => this.#schemas.call('buildFile', args, options), signal);
+      const mark = sequence === undefined ? undefined : appliedMark(sequence);
+      const args = { file, temporary, sql, stamp, mark };
+      const build = (options: ServiceCallOptions) => this.#schemas.call('buildFile', args, options);
+      return (await this.#runSchema(build, signal)).applicationId ?? undefined;
     } catch (error) {
       await Promise.all([temporary, `${temporary}-journal`].map((path) => rm(path, { force: true })));
       throw error;
@@ -206,9 +214,9 @@ export class ProcessEngine implements Engine {
   }
 
   /** A schema that does not end is an invalid one, not a slow one. */
-  async #runSchema(run: (options: ServiceCallOptions) => Promise<null>, signal?: AbortSignal): Promise<void> {
+  async #runSchema<T>(run: (options: ServiceCallOptions) => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      await run({ deadlineMs: this.#schemaDeadlineMs, signal, isRepeatable: true });
+      return await run({ deadlineMs: this.#schemaDeadlineMs, signal, isRepeatable: true });
     } catch (thrown) {
       const error = TroughError.from(thrown);
       if (error.code !== 'ENGINE_DEADLINE') throw error;

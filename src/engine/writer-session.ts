@@ -26,6 +26,7 @@ export interface WriterSessionDeps {
   readonly handle: number;
   readonly sizeBytes: number;
   readonly sqliteVersion: string;
+  readonly applicationId?: number | undefined;
   /** That a check of a snapshot may take whatever its size, milliseconds. */
   readonly leastCheckMs: number;
 }
@@ -34,6 +35,7 @@ export interface WriterSessionDeps {
 export class ChildWriteSession implements WriteSession {
   readonly sizeBytes: number;
   readonly sqliteVersion: string;
+  readonly applicationId: number | undefined;
   readonly #lost: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #deafen: () => void;
   readonly #deps: WriterSessionDeps;
@@ -43,6 +45,7 @@ export class ChildWriteSession implements WriteSession {
     this.#deps = deps;
     this.sizeBytes = deps.sizeBytes;
     this.sqliteVersion = deps.sqliteVersion;
+    this.applicationId = deps.applicationId;
     this.#deafen = deps.writer.onGone(() => {
       if (this.#state === 'open') this.#state = 'lost';
       this.#lost.resolve();

@@ -2,6 +2,7 @@
 export const LOOK_BYTES = 100;
 
 const VERSIONS = { from: 18, to: 20 };
+const APPLICATION_ID = 68;
 const WAL_VERSION = 2;
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 
@@ -23,6 +24,13 @@ export function whyNoDatabase(head: Uint8Array, sizeBytes: number): string | und
 /** Makes a whole database one that SQLite opens in WAL mode (its file format, 1.3.3: the versions for writing and for reading). */
 export function setWalFormat(database: Uint8Array): void {
   database.fill(WAL_VERSION, VERSIONS.from, VERSIONS.to);
+}
+
+/** The `application_id` of a whole database, which is `value` from now on. */
+export function exchangeApplicationId(database: Buffer, value: number): number {
+  const before = database.readInt32BE(APPLICATION_ID);
+  database.writeInt32BE(value, APPLICATION_ID);
+  return before;
 }
 
 /** Whether SQLite opens a file that begins like this in WAL mode. */

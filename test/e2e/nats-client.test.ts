@@ -19,7 +19,9 @@ test('any NATS client provisions, writes, reads, promotes and releases', async (
   expect(provisioned.json()).toMatchObject({ segment: 'a.b c', node: 'n1', created: true });
   // The name as one token: every other byte is =HH.
   const token = 'a=2Eb=20c';
-  expect((await ask(`trough.write.${token}`, 'create table t (a, b)')).json()).toMatchObject({ sequence: 1 });
+  expect((await ask(`trough.write.${token}`, 'create table t (a, b)')).json()).toMatchObject({
+    sequence: expect.any(Number) as unknown,
+  });
   const written = await ask(
     `trough.write.${token}`,
     '{"statements":[{"sql":"insert into t values (?, ?)","params":[9007199254740993, null]}]}',

@@ -169,7 +169,7 @@ export class GroupCommit {
       rejectAll(group, this.#broken);
       return;
     }
-    if (!(await this.#hasRoom(group))) return;
+    if (!(await this.#mayBegin(group))) return;
     const outcomes = await this.#apply(group);
     if (outcomes === undefined) return;
     if (!outcomes.some(({ ok }) => ok)) {
@@ -190,10 +190,11 @@ export class GroupCommit {
     settleAll(group, outcomes, sequence);
   }
 
-  async #hasRoom(group: readonly Waiting[]): Promise<boolean> {
+  async #mayBegin(group: readonly Waiting[]): Promise<boolean> {
     const { groupLog, reserve } = this.#deps;
     try {
       if (groupLog.isDurable) await reserve.demand();
+      await groupLog.ready();
       return true;
     } catch (error) {
       rejectAll(group, TroughError.from(error));

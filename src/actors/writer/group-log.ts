@@ -13,6 +13,8 @@ export interface GroupLog {
   readonly isDurable: boolean;
   /** Of all records so far. */
   readonly recordedBytes: number;
+  /** Resolves when a group may begin. JOURNAL_UNREACHABLE when it could not be noted now: then it is better not begun. */
+  ready(): Promise<void>;
   /**
    * The group's sequence, above all before. JOURNAL_UNKNOWN: nobody can say whether it is noted. JOURNAL_FENCED: another node writes the segment. Any
    * other error: it is not noted and never will be.
@@ -32,6 +34,10 @@ export class LocalLog implements GroupLog {
     this.#lease = lease;
   }
 
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async record(): Promise<number> {
     await this.#lease.assertHeld();
     this.#sequence += 1;
@@ -39,16 +45,21 @@ export class LocalLog implements GroupLog {
   }
 }
 
+const PATIENCE_MS = 2_000;
+const LOOK_AGAIN_MS = 50;
+
 /** In the segment's journal: what is noted there is kept, whatever becomes of this node, and nobody else can have noted anything since our claim. */
 export class JournalLog implements GroupLog {
   readonly isDurable = true;
   readonly #chain: SegmentChain;
   readonly #applicationId: number;
+  readonly #lease: HeldLease;
   readonly #clock: Clock;
   #recordedBytes = 0;
 
-  constructor(chain: SegmentChain, applicationId: number, clock: Clock) {
+  constructor(chain: SegmentChain, applicationId: number, lease: HeldLease, clock: Clock) {
     this.#chain = chain;
+    this.#lease = lease;
     this.#applicationId = applicationId;
     this.#clock = clock;
   }
@@ -59,6 +70,18 @@ export class JournalLog implements GroupLog {
 
   get recordedBytes(): number {
     return this.#recordedBytes;
+  }
+
+  /** A server that is started again is waited for; one that stays away makes writes busy. */
+  async ready(): Promise<void> {
+    for (let waitedMs = 0; !this.#lease.isConnected; waitedMs += LOOK_AGAIN_MS) {
+      if (waitedMs >= PATIENCE_MS) {
+        const message =
+          'this node is cut off from NATS, so writes cannot be kept: nothing of this was, try again shortly';
+        throw new TroughError('JOURNAL_UNREACHABLE', message);
+      }
+      await new Promise<void>((resolve) => this.#clock.after(LOOK_AGAIN_MS, resolve));
+    }
   }
 
   async record(writes: readonly RecordedWrite[], sqliteVersion: string, deadlineMs: number): Promise<number> {

@@ -52,6 +52,10 @@ export class HeldLease {
     return this.#document.unpromoted;
   }
 
+  get isConnected(): boolean {
+    return this.#deps.isConnected();
+  }
+
   /** The state in cold storage, when there is one. */
   get published(): Published | undefined {
     return this.#published;

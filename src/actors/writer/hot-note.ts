@@ -38,9 +38,10 @@ export class HotNotes {
     }
   }
 
+  /** There must be none. It need not be synced: without it, or cut off, the file is made anew. */
   async write(id: SegmentId, note: HotNote): Promise<void> {
-    await this.remove(id);
-    await this.#disk.write(this.#paths.hotNote(id), only(Buffer.from(JSON.stringify(note), 'utf8')));
+    const content = Buffer.from(JSON.stringify(note), 'utf8');
+    await this.#disk.write(this.#paths.hotNote(id), only(content), { unsynced: true });
   }
 
   async remove(id: SegmentId): Promise<void> {

@@ -314,5 +314,5 @@ export class HotSegment {
 }
 
 function logOf(lease: HeldLease, place: JournalPlace | undefined, clock: Clock): GroupLog {
-  return place === undefined ? new LocalLog(lease) : new JournalLog(place.chain, place.applicationId, clock);
+  return place === undefined ? new LocalLog(lease) : new JournalLog(place.chain, place.applicationId, lease, clock);
 }

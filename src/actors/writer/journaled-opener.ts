@@ -98,8 +98,12 @@ export class JournaledOpener {
         local !== undefined && sequence !== undefined
           ? { session: local.session, sequence, published: await this.#known(id, lease), created: false }
           : await this.#anew(id, lease, { chain, survey, creation, hasBase, local });
-      const applicationId = sequence === undefined ? await base.session.applied() : (local?.applicationId ?? 0);
-      return await this.#finish(id, base, { chain, survey, stream, incarnation, applicationId });
+      const applicationId =
+        local === undefined || sequence === undefined ? await ownValue(base.session) : local.applicationId;
+      return await this.#finish(id, base, {
+        ...{ chain, survey, stream, incarnation, applicationId },
+        isNoted: sequence !== undefined,
+      });
     } catch (error) {
       await local?.session[Symbol.asyncDispose]();
       throw error;
@@ -118,7 +122,9 @@ export class JournaledOpener {
     id: SegmentId,
     stream: string,
     incarnation: string,
-  ): Promise<{ readonly session: WriteSession; readonly mark: number; readonly applicationId: number } | undefined> {
+  ): Promise<
+    { readonly session: WriteSession; readonly mark: number | undefined; readonly applicationId: number } | undefined
+  > {
     const file = this.#deps.paths.hot(id);
     if (!(await this.#deps.disk.exists(file))) return undefined;
     const note = await this.#notes.read(id);
@@ -128,7 +134,10 @@ export class JournaledOpener {
     }
     try {
       const session = await this.#deps.engine.openWriter({ segment: id, file, isJournaled: true });
-      return { session, mark: await session.applied(), applicationId: note.applicationId };
+      const { applicationId } = note;
+      const found = await session.applied();
+      // The user's own value: the commit with the first mark was lost with the machine.
+      return { session, mark: found === applicationId ? undefined : found, applicationId };
     } catch (error) {
       if (TroughError.from(error).code !== 'SEGMENT_DAMAGED') throw error;
       this.#deps.log.warn({ segment: id, err: error }, 'a hot file is damaged; it is made anew from its journal');
@@ -165,13 +174,14 @@ export class JournaledOpener {
       readonly stream: string;
       readonly incarnation: string;
       readonly applicationId: number;
+      readonly isNoted: boolean;
     },
   ): Promise<OpenedSegment> {
     const { chain, survey, stream, incarnation, applicationId } = from;
     const { session, published, created } = base;
     try {
       await replay(session, chain, base.sequence);
-      await this.#notes.write(id, { stream, incarnation, applicationId });
+      if (!from.isNoted) await this.#notes.write(id, { stream, incarnation, applicationId });
     } catch (error) {
       await session[Symbol.asyncDispose]();
       throw error;
@@ -205,8 +215,15 @@ export class JournaledOpener {
   }
 }
 
+/** The user's own `application_id`, in a file that has no mark yet or was made with one. */
+async function ownValue(session: WriteSession): Promise<number> {
+  return session.applicationId ?? session.applied();
+}
+
 /** Runs everything behind `sequence`, a batch at a time; the mark of the last record is in the file then, also when there was nothing to run. */
 async function replay(session: WriteSession, chain: SegmentChain, sequence: number): Promise<void> {
+  const isMarked = session.applicationId !== undefined;
+  if (isMarked && sequence >= chain.last) return;
   const none = { sqliteVersion: session.sqliteVersion, writes: [] };
   let batch: ReplayRecord[] = [];
   let bytes = 0;

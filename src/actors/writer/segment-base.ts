@@ -110,9 +110,10 @@ export class SegmentBase {
     if (!kept) await chain.append({ kind: 'claim', ...chain.deps.self, creation: wanted });
     const file = this.#deps.paths.hot(id);
     const schemaStamp = { timeMs, seed };
-    const how = { schemaSql: sql, schemaStamp, isJournaled: true };
+    const sequence = kept ? known.sequence : chain.last;
+    const how = { schemaSql: sql, schemaStamp, isJournaled: true, mark: sequence };
     const session = await this.#deps.engine.openWriter({ segment: id, file, ...how });
-    return { session, sequence: kept ? known.sequence : chain.last, published: undefined, created: true };
+    return { session, sequence, published: undefined, created: true };
   }
 }
 

@@ -151,6 +151,24 @@ test('what no record can hold is refused before it runs', async () => {
   expect(n1.engine.groups.map((group) => group.length)).toEqual([1, 1, 1]);
 });
 
+test('a node that is cut off refuses writes before they run, after a moment in which the connection may come back', async () => {
+  const { process, cluster } = journaledCluster();
+  const connected = { now: true };
+  const n1 = process('n1', 'n1-1', { isConnected: () => connected.now });
+  await n1.open();
+  connected.now = false;
+  const brief = n1.write('a');
+  await cluster.clock.advance(500);
+  connected.now = true;
+  await cluster.clock.advance(100);
+  expect(await brief).toMatchObject({ node: 'n1' });
+  connected.now = false;
+  const refused = expect(n1.write('b')).rejects.toEqual(code('JOURNAL_UNREACHABLE'));
+  await cluster.clock.advance(3_000);
+  await refused;
+  expect(n1.engine.groups).toEqual([['a']]);
+});
+
 test('on a full disk a write is refused before it is kept anywhere, and the segment goes on being read and written when there is room', async () => {
   const { process, cluster, disk, records } = journaledCluster();
   const n1 = process('n1');

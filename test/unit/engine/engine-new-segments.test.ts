@@ -100,3 +100,15 @@ test('a schema that asks for the time or for chance is run for each segment, any
   }
   expect(contents[0]).not.toBe(contents[1]);
 });
+
+test.each(['', 'create table t (a)'])('a new segment has its mark from the beginning: %j', async (schemaSql) => {
+  const name = `marked${String((names += 1))}`;
+  const file = at.fileOf(name);
+  const session = await at.engine.openWriter({ segment: name, file, schemaSql, mark: 2 ** 32 + 9 });
+  expect([session.applicationId, await session.applied()]).toEqual([0, 9]);
+  await write(session, 'create table more (a)');
+  await session[Symbol.asyncDispose]();
+  const again = await at.engine.openWriter({ segment: name, file });
+  expect([again.applicationId, await again.applied()]).toEqual([undefined, 9]);
+  await again[Symbol.asyncDispose]();
+});
