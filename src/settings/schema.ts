@@ -91,7 +91,7 @@ export const SETTINGS = {
   }),
   journal: setting(
     oneOf('nats', 'none'),
-    'none',
+    'nats',
     'nats: writes are on disk in NATS before they are answered, and outlive their node; none: on the node alone',
     { placeholder: 'nats|none' },
   ),

@@ -151,7 +151,8 @@ describe('a NATS server that is killed under a running trough', () => {
     for (const segment of ['published', 'after'])
       expect(await readFrom(run, segment, 'select a from t')).toEqual([{ a: segment }]);
     await promote(run, 'hot');
-    expect(await descendants(run.pid)).toEqual(before);
+    // None was started again; one that is only started under load may have come.
+    expect(await descendants(run.pid)).toEqual(expect.arrayContaining(before));
   });
 });
 
