@@ -9,11 +9,15 @@ import { nodesOf } from '../model/placement.ts';
 import { decodePlacement } from '../model/placement-document.ts';
 import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
+import { type Settings } from '../settings/schema.ts';
 import { localRoutes } from '../http/manager-routes.ts';
 import { careForCopies, holders, newestElsewhere } from './copy-care.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
+
+/** Bytes a second: with none at all no copy would ever come. */
+const LEAST_RATE = 1_024;
 
 /** Keeps the copies that the leader assigns to this node; says which of them are sound. */
 export async function startSyncLocal(context: NodeContext): Promise<{ url: string }> {
@@ -27,7 +31,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     ...context,
     inventory,
     node: self.node,
-    parallel: settings.copyParallel,
+    ...{ parallel: settings.copyParallel, bytesPerSecond: rateOf(settings) },
     evictAfterMs: settings.evictAfterMs,
     manifest: (after, signal) => context.calls.manifest(self.node, after, signal),
     namedNow: named,
@@ -65,6 +69,10 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
     ready: () => notReachable(context),
   });
+}
+
+function rateOf({ copyRateBytes }: Settings): number | undefined {
+  return copyRateBytes === undefined ? undefined : Math.max(LEAST_RATE, copyRateBytes);
 }
 
 async function report({ parts }: NodeContext, segment: SegmentId): Promise<CopyReport> {

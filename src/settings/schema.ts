@@ -213,6 +213,9 @@ export const SETTINGS = {
   answerSizeLimitBytes: byteSize(undefined, 'largest answer', { fallbackHelp: 'no limit' }),
   readCacheBytes: byteSize(2 ** 30, 'disk space for segments that are read here but have no copy here'),
   copyParallel: integer(2, [1, 64], 'files copied from cold storage at a time'),
+  copyRateBytes: byteSize(undefined, 'what those may bring in a second, on average and together', {
+    fallbackHelp: 'as fast as they come',
+  }),
   stopGraceMs: duration(10_000, 'time for what is under way when the process is told to stop'),
   logLevel: setting(LogLevel, 'info', 'debug, info, warn, error or silent; log lines are JSON on stderr', {
     placeholder: 'LEVEL',

@@ -6,6 +6,7 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { Throttle } from '../../runtime/throttle.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
 import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
@@ -45,6 +46,8 @@ export interface CopierDeps
   readonly store: MetadataStore;
   readonly node: string;
   readonly parallel: number;
+  /** What fetches may bring in a second, on average and together. Default: as fast as they come. */
+  readonly bytesPerSecond?: number | undefined;
   readonly emit: Emit<CopyEvent>;
   /** The newest copy that another node has of it; undefined: none, or none says so. */
   readonly newestElsewhere: (segment: SegmentId) => Promise<ManifestRow | undefined>;
@@ -81,6 +84,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   readonly #rate: FetchRate;
   readonly #remover: CopyRemover;
   readonly #room: DiskRoom;
+  readonly #pace: Throttle;
   #place: WholeManifest['place'] | undefined;
   #reconciling: Promise<void> | undefined;
   #again = false;
@@ -92,6 +96,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.repairs = new Repairs(deps);
     this.#rate = new FetchRate(deps.clock);
     this.#room = new DiskRoom(deps.disk, deps.paths.tmpDir);
+    this.#pace = new Throttle(deps.clock, deps.bytesPerSecond ?? Infinity);
     this.#remover = new CopyRemover({
       ...deps,
       fetching: (id) => this.#fetching.has(id) || this.#wanted.has(id),
@@ -204,8 +209,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   #want(row: ManifestRow): void {
     if (!isSegmentId(row.id)) return;
     this.#remover.keep(row.id);
-    const have = this.#deps.inventory.held(row.id);
-    if (have !== undefined && have.version >= row.version) return;
+    if ((this.#deps.inventory.held(row.id)?.version ?? -1) >= row.version) return;
     if ((this.#wanted.get(row.id)?.version ?? -1) >= row.version) return;
     this.#wanted.set(row.id, row);
     this.#failures.clear(row.id);
@@ -226,8 +230,9 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#rate.started();
     let fetchedBytes: number | undefined;
     try {
-      const isToBeKept = (segment: SegmentId, signal: AbortSignal): Promise<boolean> =>
-        this.#isToBeKept(segment, signal);
+      await this.#pace.take(row.sizeBytes, this.#stopping.signal);
+      if (this.#wanted.get(id) !== row) return;
+      const isToBeKept = this.#isToBeKept.bind(this);
       const from = await fetchCopy({ ...this.#deps, room: this.#room, isToBeKept }, id, row, this.#stopping.signal);
       fetchedBytes = row.sizeBytes;
       this.repairs.fetched(id, row.version, from);
