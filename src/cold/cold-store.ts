@@ -16,6 +16,9 @@ export interface Fetched {
   readonly modifiedMs: number;
 }
 
+/** Of content that the caller knew: when it was put there is not asked for. */
+export type FetchedKnown = Pick<Fetched, 'sizeBytes' | 'sha256'>;
+
 export type ListEvent =
   | { readonly kind: 'file'; readonly file: ColdFile }
   /** Was listed before and is gone now. */
@@ -58,12 +61,13 @@ export interface ColdStore {
    * A file that was replaced while it was read is COLD_CHANGED, unless the old one came whole. On any error `to` does not exist; it must not exist before.
    * DISK_FULL when it is the local disk that has no room.
    */
+  fetch(id: SegmentId, to: string, expected: { readonly sha256?: undefined }, signal?: AbortSignal): Promise<Fetched>;
   fetch(
     id: SegmentId,
     to: string,
     expected: { readonly sha256?: string | undefined },
     signal?: AbortSignal,
-  ): Promise<Fetched>;
+  ): Promise<FetchedKnown>;
   /**
    * Makes the local file `from` the segment's content: temporary name outside the listed tree, verified, renamed over.
    * `sha256` is what the caller computed of `from`; COLD_COPY_TORN when what arrived differs.

@@ -53,10 +53,13 @@ function publishAndFetch({ open }: ColdSuite): void {
     expect(await cold.store.stat(seg('station-0042'))).toEqual(published);
     expect(await cold.store.checksum(seg('station-0042'))).toBe(sha(content));
 
-    const fetched = await cold.store.fetch(seg('station-0042'), join(dir.path, 'to'), { sha256: sha(content) });
-    expect(fetched).toEqual({ sizeBytes: 700_001, sha256: sha(content), modifiedMs: published.modifiedMs });
-    expect((await readFile(join(dir.path, 'to'))).equals(content)).toBe(true);
-    expect((await readdir(dir.path)).sort()).toEqual(['from', 'to']);
+    const told = { sizeBytes: 700_001, sha256: sha(content) };
+    const [unknown, known] = [join(dir.path, 'unknown'), join(dir.path, 'known')];
+    const fetched = await cold.store.fetch(seg('station-0042'), unknown, {});
+    expect(fetched).toEqual({ ...told, modifiedMs: published.modifiedMs });
+    expect(await cold.store.fetch(seg('station-0042'), known, { sha256: sha(content) })).toMatchObject(told);
+    for (const path of [unknown, known]) expect((await readFile(path)).equals(content)).toBe(true);
+    expect((await readdir(dir.path)).sort()).toEqual(['from', 'known', 'unknown']);
     expect(await cold.everything()).toEqual(['station-0/station-0042.sqlite']);
   });
 

@@ -111,6 +111,22 @@ const WORK: Readonly<Record<string, Work>> = {
       expect(await readdir(dir)).toEqual([]);
     },
   },
+  'fetch what is known': {
+    steps: ['name OPEN', 'data OPEN'],
+    run: async (cold, dir) => {
+      expect(await cold.store.fetch(id, join(dir, 'to'), { sha256: sha(OLD) })).toMatchObject({
+        sizeBytes: OLD.length,
+        sha256: sha(OLD),
+      });
+    },
+    done: async (_, dir) => {
+      expect((await readFile(join(dir, 'to'))).equals(OLD)).toBe(true);
+      expect(await readdir(dir)).toEqual(['to']);
+    },
+    failed: async (_, dir) => {
+      expect(await readdir(dir)).toEqual([]);
+    },
+  },
   list: {
     steps: LOOKS,
     run: async (cold) => {

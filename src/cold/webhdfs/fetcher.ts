@@ -5,7 +5,7 @@ import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { LOOK_BYTES } from '../../model/sqlite-header.ts';
 import { type ReadBack } from '../cold-care.ts';
-import { type Fetched } from '../cold-store.ts';
+import { type Fetched, type FetchedKnown } from '../cold-store.ts';
 import { placeDurably } from '../file-copy.ts';
 import { BatchedWriter } from './batched-writer.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
@@ -54,7 +54,7 @@ export class Fetcher {
     locate: () => Promise<Located>,
     signal?: AbortSignal,
   ): Promise<Fetched> {
-    const temporary = join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
+    const temporary = besides(to);
     try {
       const fetched = await this.#retrying(
         id,
@@ -66,6 +66,24 @@ export class Fetcher {
       return fetched;
     } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /**
+   * Of content that is known, from where it most likely lies, tried once without asking for anything else. Undefined when it did not come from there whole, for whatever reason
+   * on the other side: `fetch` finds that out.
+   */
+  async fetchKnown(path: string, to: string, sha256: string, signal?: AbortSignal): Promise<FetchedKnown | undefined> {
+    const temporary = besides(to);
+    try {
+      const sizeBytes = await this.#copyKnown(path, temporary, sha256, signal);
+      if (sizeBytes !== undefined) await placeDurably(temporary, to);
+      else await rm(temporary, { force: true });
+      return sizeBytes === undefined ? undefined : { sizeBytes, sha256 };
+    } catch (error) {
+      await rm(temporary, { force: true });
+      if (error instanceof HdfsProblem) return undefined;
       throw error;
     }
   }
@@ -128,6 +146,21 @@ export class Fetcher {
     const read = await this.#read(found, target, temporary, sha256, signal);
     await file.sync();
     return { sizeBytes: read.sizeBytes, sha256: read.sha256, modifiedMs: found.status.modifiedMs };
+  }
+
+  /** Its length; undefined when it is another content. */
+  async #copyKnown(path: string, temporary: string, sha256: string, signal?: AbortSignal): Promise<number | undefined> {
+    await using file = await open(temporary, 'w');
+    await using hash = transferHash(undefined, undefined, temporary);
+    const writer = new BatchedWriter(file, (piece) => {
+      hash.update(piece);
+    });
+    await this.#deps.files.open(path, writer.write, { signal });
+    await writer.end();
+    const read = await hash.digest();
+    if (read.sha256 !== sha256) return undefined;
+    await file.sync();
+    return read.sizeBytes;
   }
 
   /** `copy` names the file that the target fills, to compute another checksum of it. */
@@ -205,6 +238,11 @@ export class Fetcher {
     }
     return problem;
   }
+}
+
+/** A hidden name in the same directory. */
+function besides(to: string): string {
+  return join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
 }
 
 /** Both, or the problem of the first; neither is left running unseen. */

@@ -13,13 +13,45 @@ export interface TransferHash extends AsyncDisposable {
   digest(): Promise<ContentDigest>;
 }
 
-/** `file` is the local end of the transfer; without one everything is hashed as it passes. */
+/** `file` is the local end of the transfer; without one everything is hashed as it passes. `sizeBytes` undefined: nobody knows yet. */
 export function transferHash(
   shape: ChecksumShape | undefined,
-  sizeBytes: number,
+  sizeBytes: number | undefined,
   file: string | undefined,
 ): TransferHash {
-  return file === undefined || sizeBytes < LARGE_BYTES ? new PassingHash(shape) : new FileHash(shape, file);
+  if (file === undefined) return new PassingHash(shape);
+  if (sizeBytes === undefined) return new GrowingHash(shape, file);
+  return sizeBytes < LARGE_BYTES ? new PassingHash(shape) : new FileHash(shape, file);
+}
+
+/** Hashes what passes until it turns out to be large: then another thread begins anew. */
+class GrowingHash implements TransferHash {
+  readonly #shape: ChecksumShape | undefined;
+  readonly #file: string;
+  #hash: TransferHash;
+  #bytes = 0;
+
+  constructor(shape: ChecksumShape | undefined, file: string) {
+    this.#shape = shape;
+    this.#file = file;
+    this.#hash = new PassingHash(shape);
+  }
+
+  update(piece: Uint8Array): void {
+    this.#hash.update(piece);
+    const before = this.#bytes;
+    this.#bytes += piece.length;
+    if (before < LARGE_BYTES && this.#bytes >= LARGE_BYTES)
+      this.#hash = new FileHash(this.#shape, this.#file, this.#bytes);
+  }
+
+  digest(): Promise<ContentDigest> {
+    return this.#hash.digest();
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#hash[Symbol.asyncDispose]();
+  }
 }
 
 class PassingHash implements TransferHash {
@@ -46,10 +78,12 @@ class PassingHash implements TransferHash {
 class FileHash implements TransferHash {
   readonly #worker: Worker;
   readonly #result: Promise<ContentDigest>;
-  #bytes = 0;
+  #bytes: number;
   #told = 0;
 
-  constructor(shape: ChecksumShape | undefined, path: string) {
+  /** `bytes` are there already. */
+  constructor(shape: ChecksumShape | undefined, path: string, bytes = 0) {
+    this.#bytes = bytes;
     const entry = import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js';
     this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: { path, shape } });
     this.#result = new Promise((resolve, reject) => {

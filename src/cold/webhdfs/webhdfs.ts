@@ -7,7 +7,7 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { LOOK_BYTES } from '../../model/sqlite-header.ts';
 import { coldFailure, isOutOfRoom } from '../cold-failure.ts';
 import { type ColdCare, type Leftover, type ReadBack, type WalkEvent } from '../cold-care.ts';
-import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from '../cold-store.ts';
+import { type ColdFile, type ColdStore, type Fetched, type FetchedKnown, type ListEvent } from '../cold-store.ts';
 import { DirectoryListing } from '../directory-listing.ts';
 import { Places } from '../places.ts';
 import { StraySearch } from '../stray-search.ts';
@@ -22,6 +22,10 @@ import { Publisher } from './publisher.ts';
 import { type RetryDeps, retrying } from './retrying.ts';
 import { TemporaryNames } from './temporary-names.ts';
 import { USUAL_TIMES, type WebHdfsOptions } from './webhdfs-options.ts';
+
+interface Expected {
+  readonly sha256?: string | undefined;
+}
 
 /** Cold storage in HDFS, over WebHDFS. README.md in this folder says what it relies on. */
 export class WebHdfs implements ColdStore, ColdCare, Disposable {
@@ -98,14 +102,15 @@ export class WebHdfs implements ColdStore, ColdCare, Disposable {
     });
   }
 
-  async fetch(
-    id: SegmentId,
-    to: string,
-    expected: { readonly sha256?: string | undefined },
-    signal?: AbortSignal,
-  ): Promise<Fetched> {
+  async fetch(id: SegmentId, to: string, expected: { sha256?: undefined }, signal?: AbortSignal): Promise<Fetched>;
+  async fetch(id: SegmentId, to: string, expected: Expected, signal?: AbortSignal): Promise<FetchedKnown>;
+  async fetch(id: SegmentId, to: string, expected: Expected, signal?: AbortSignal): Promise<FetchedKnown> {
     return this.#doing(`fetching ${id}`, to, async () => {
       try {
+        const { sha256 } = expected;
+        const canonical = this.#tree.absolute(coldPath(id));
+        const known = sha256 && (await this.#fetcher.fetchKnown(canonical, to, sha256, signal));
+        if (known) return known;
         return await this.#fetcher.fetch(id, to, expected, () => this.#mustLocate(id, signal), signal);
       } catch (error) {
         if (!isOutOfRoom(error)) throw error;
