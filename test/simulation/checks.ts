@@ -6,6 +6,7 @@ import { CopyChecks } from './copy-checks.ts';
 import { PlacementChecks } from './placement-checks.ts';
 import { type StoredChange } from './sim-metadata.ts';
 import { type Truths } from './truths.ts';
+import { ViewChecks } from './view-checks.ts';
 import { type World } from './world.ts';
 
 /** A new leader and an old one may both have a write on its way for so long, ms. */
@@ -17,6 +18,7 @@ const LONG_WELL_MS = 30_000;
 export class Checks {
   readonly copies: CopyChecks;
   readonly placements: PlacementChecks;
+  readonly views: ViewChecks;
   readonly #world: World;
   /** Who wrote in which term. */
   readonly #terms = new Map<number, string>();
@@ -31,19 +33,7 @@ export class Checks {
     world.metadata.onChange = (change) => {
       this.#changed(change);
     };
-    world.onLook = () => {
-      this.#lookAtViews();
-    };
-  }
-
-  /** No node lives by the word of a session that is known to be over. */
-  #lookAtViews(): void {
-    for (const { name, context } of this.#world.nodes) {
-      for (const { document, beat } of context?.view.nodes() ?? []) {
-        if (beat === undefined || beat.session === document.session) continue;
-        this.#world.fail(`${name} goes by a beat of ${beat.session}, whose place ${document.session} has taken`);
-      }
-    }
+    this.views = new ViewChecks(world);
   }
 
   #changed(change: StoredChange): void {
