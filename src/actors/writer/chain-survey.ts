@@ -1,8 +1,7 @@
-import { type JournalRecord } from '../../journal/journal.ts';
 import { type Creation, type PublishedState, type SegmentRecord } from '../../messages/journal-record.ts';
 import { appliedMark } from '../../model/applied-mark.ts';
 import { type StatementResult } from '../../model/sql-types.ts';
-import { ANSWERS_KEPT_MS, type SegmentChain } from './segment-chain.ts';
+import { ANSWERS_KEPT_MS, type SegmentChain, type StoredRecord } from './segment-chain.ts';
 
 export interface KnownAnswer {
   readonly requestId: string;
@@ -62,7 +61,7 @@ export class ChainSurvey {
     return this.#begin !== undefined && this.#begin.previous <= sequence;
   }
 
-  #take(stored: JournalRecord, record: SegmentRecord): void {
+  #take(stored: StoredRecord, record: SegmentRecord): void {
     const { sequence } = stored;
     switch (record.kind) {
       case 'shredded':
@@ -92,7 +91,7 @@ export class ChainSurvey {
     if (this.#mark === appliedMark(sequence)) this.marked = sequence;
   }
 
-  #remember({ sequence, timeMs }: JournalRecord, writes: Extract<SegmentRecord, { kind: 'data' }>['writes']): void {
+  #remember({ sequence, timeMs }: StoredRecord, writes: Extract<SegmentRecord, { kind: 'data' }>['writes']): void {
     while ((this.#young[0]?.timeMs ?? Infinity) < timeMs - ANSWERS_KEPT_MS) this.#young.shift();
     const named = writes.filter(({ requestId }) => requestId !== '');
     if (named.length === 0) return;

@@ -48,6 +48,8 @@ export interface OpenedSegment {
   readonly answers: readonly KnownAnswer[];
 }
 
+/** Of the lease that is the first for its segment. */
+const FIRST_EPOCH = 1;
 const BATCH_RECORDS = 500;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** For a batch that was applied once already, each write of it within its own deadline. */
@@ -86,7 +88,7 @@ export class JournaledOpener {
     const hasBase = from.hasBase && (lease.version !== null || (await this.#deps.cold.stat(id)) !== undefined);
     const chain = await SegmentChain.claim(
       { ...this.#deps, journal, key: { stream, name: id }, epoch: lease.epoch },
-      hasBase ? undefined : creation,
+      { creation: hasBase ? undefined : creation, isNew: lease.epoch === FIRST_EPOCH && !from.hasBase },
     );
     const local = await this.#local(id, stream, incarnation);
     try {

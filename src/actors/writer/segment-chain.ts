@@ -3,6 +3,8 @@ import { type Journal, type JournalKey, type JournalRecord } from '../../journal
 import { decodeRecord, encodeRecord, type SegmentRecord } from '../../messages/journal-record.ts';
 import { type Clock } from '../../runtime/clock.ts';
 
+/** As the journal has it. */
+export type StoredRecord = Omit<JournalRecord, 'id'>;
 type WithoutHead<T> = T extends unknown ? Omit<T, 'epoch' | 'previous'> : never;
 export type ChainRecord = WithoutHead<SegmentRecord>;
 
@@ -14,6 +16,11 @@ export interface SegmentChainDeps {
   readonly clock: Clock;
   /** Random digits, others at each call. */
   readonly seed: () => string;
+}
+
+export interface ClaimOptions {
+  readonly creation: Extract<ChainRecord, { kind: 'claim' }>['creation'];
+  readonly isNew?: boolean;
 }
 
 /** Request ids are kept for so long: what is younger is not purged. */
@@ -31,6 +38,8 @@ export class SegmentChain {
   /** What was appended last, and when, about once a second. */
   #checkpoints: { readonly sequence: number; readonly at: number }[] = [];
   #oldSequence = 0;
+  /** The claim with which the key began: as long as it is the last record it is the only one. */
+  #beginning: { readonly stored: StoredRecord; readonly record: SegmentRecord } | undefined;
 
   private constructor(deps: SegmentChainDeps, last: number) {
     this.deps = deps;
@@ -40,27 +49,38 @@ export class SegmentChain {
   /**
    * Appends a claim right behind the key's last record, whatever that is, unless it has this epoch or a higher one: then JOURNAL_FENCED with
    * `epoch` in its context. Nobody with a lower epoch appends anything from then on. `creation`: what a segment that has no records begins with.
+   * `isNew`: it most likely has none, so that is tried before anybody looks; the journal refuses it where there is one.
    */
   static async claim(
     deps: SegmentChainDeps,
-    creation: Extract<ChainRecord, { kind: 'claim' }>['creation'],
+    { creation, isNew = false }: ClaimOptions,
     signal?: AbortSignal,
   ): Promise<SegmentChain> {
     const { journal, key, epoch, self } = deps;
+    let last = isNew ? undefined : await journal.last(key, signal);
     for (;;) {
-      const last = await journal.last(key, signal);
       const record = last === undefined ? undefined : decodeRecord(last.body);
       if (record !== undefined && record.epoch >= epoch) throw overtaken(deps, record.epoch);
       const chain = new SegmentChain(deps, last?.sequence ?? 0);
       const begins = record === undefined || record.kind === 'shredded';
       try {
-        await chain.append({ kind: 'claim', ...self, creation: begins ? creation : undefined }, signal);
+        await chain.#claim({ kind: 'claim', ...self, creation: begins ? creation : undefined }, signal);
         return chain;
       } catch (error) {
-        // Somebody was quicker: what stands there now is looked at again.
+        // Somebody was quicker, or was there before: what stands there now is looked at.
         if (TroughError.from(error).code !== 'JOURNAL_FENCED') throw error;
+        last = await journal.last(key, signal);
       }
     }
+  }
+
+  async #claim(claim: ChainRecord, signal: AbortSignal | undefined): Promise<void> {
+    const previous = this.#last;
+    const body = this.encode(claim);
+    const sequence = await this.appendEncoded(body, true, signal);
+    if (previous > 0) return;
+    const timeMs = this.deps.clock.now();
+    this.#beginning = { stored: { sequence, body, timeMs }, record: decodeRecord(body) };
   }
 
   /** The sequence of the last record that is known to be in the journal. */
@@ -97,8 +117,12 @@ export class SegmentChain {
   }
 
   /** All of them up to the last, from a sequence on, decoded. JOURNAL_LOST when one does not follow the one before. */
-  async *read(from: number, signal?: AbortSignal): AsyncIterable<{ stored: JournalRecord; record: SegmentRecord }> {
+  async *read(from: number, signal?: AbortSignal): AsyncIterable<{ stored: StoredRecord; record: SegmentRecord }> {
     const { journal, key } = this.deps;
+    if (this.#beginning?.stored.sequence === this.#last) {
+      if (from <= this.#last) yield this.#beginning;
+      return;
+    }
     let before: number | undefined;
     for await (const stored of journal.read(key, { from, through: this.#last }, signal)) {
       const record = decodeRecord(stored.body);
