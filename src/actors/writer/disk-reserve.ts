@@ -12,6 +12,8 @@ export interface DiskReserveDeps {
 const RESERVE_BYTES = 64 * 1024 * 1024;
 /** Of a small disk. */
 const RESERVE_SHARE = 0.02;
+/** More than a disk takes in within `GOOD_FOR_MS`: with so much to spare nobody looks again meanwhile. */
+const AMPLE_BYTES = 2 ** 30;
 const GOOD_FOR_MS = 100;
 
 /**
@@ -20,7 +22,7 @@ const GOOD_FOR_MS = 100;
  */
 export class DiskReserve {
   readonly #deps: DiskReserveDeps;
-  #hadRoomAt = -Infinity;
+  #hadAmpleRoomAt = -Infinity;
 
   constructor(deps: DiskReserveDeps) {
     this.#deps = deps;
@@ -29,12 +31,13 @@ export class DiskReserve {
   /** Error: DISK_FULL. */
   async demand(): Promise<void> {
     const { clock, disk, paths } = this.#deps;
-    if (clock.monotonic() - this.#hadRoomAt < GOOD_FOR_MS) return;
+    if (clock.monotonic() - this.#hadAmpleRoomAt < GOOD_FOR_MS) return;
     const { totalBytes, freeBytes } = await disk.space(paths.root);
-    if (freeBytes < Math.min(RESERVE_BYTES, totalBytes * RESERVE_SHARE)) {
+    const reserve = Math.min(RESERVE_BYTES, totalBytes * RESERVE_SHARE);
+    if (freeBytes < reserve) {
       const message = `the disk of this node is full: ${String(freeBytes)} bytes are free, and nothing was written`;
       throw new TroughError('DISK_FULL', message, { freeBytes });
     }
-    this.#hadRoomAt = clock.monotonic();
+    if (freeBytes >= reserve + AMPLE_BYTES) this.#hadAmpleRoomAt = clock.monotonic();
   }
 }
