@@ -1,17 +1,16 @@
 import { expect, test } from 'vitest';
 import { promote, provision, readFrom, writeTo } from '../support/api.ts';
+import { clusterNode } from '../support/cluster-node.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { trough, type TroughRun } from '../support/trough-process.ts';
 
 const BY_TIER = 'select tier, count(*) segments, sum(bytes) > 0 stored from segments group by 1 order by 1';
 
 test('SQL on the catalogue: every reader answers for the segment _catalogue, whoever leads, as soon as something changed', async () => {
   await using nats = await natsServer();
   await using dir = await tempDir();
-  const start = (node: string, ...args: string[]): Promise<TroughRun & AsyncDisposable> =>
-    trough({ data: `${dir.path}/${node}`, node, args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, ...args] });
+  const start = clusterNode(nats, dir);
   await using leader = await start('m1', '--role', 'sync-master');
   await using standby = await start('m2', '--role', 'sync-master,reader');
   await using node = await start('n1', '--role', 'reader,writer,sync-local');

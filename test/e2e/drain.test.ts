@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { clusterStatus, nodesAlive, promote, provision, readFrom, release, writeTo } from '../support/api.ts';
+import { clusterNode } from '../support/cluster-node.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { clientEnv, trough, type TroughRun, verb } from '../support/trough-process.ts';
+import { clientEnv, type TroughRun, verb } from '../support/trough-process.ts';
 
 const SEGMENTS = Array.from({ length: 24 }, (_, index) => `station-${String(index)}`);
 /** These stay open for writing. */
@@ -23,12 +24,7 @@ test(
   async () => {
     await using nats = await natsServer();
     await using dir = await tempDir();
-    const start = (node: string): Promise<TroughRun & AsyncDisposable> =>
-      trough({
-        data: `${dir.path}/${node}`,
-        node,
-        args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, '--copies', '2', '--evict-after', '2s'],
-      });
+    const start = clusterNode(nats, dir, ['--copies', '2', '--evict-after', '2s']);
     await using first = await start('n1');
     await using second = await start('n2');
     await using third = await start('n3');

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { nodesAlive, provision, readFrom, writeTo } from '../support/api.ts';
+import { clusterNode } from '../support/cluster-node.ts';
 import { AppendLoad } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { clientEnv, trough, type TroughRun, verb } from '../support/trough-process.ts';
+import { clientEnv, type TroughRun, verb } from '../support/trough-process.ts';
 
 const LIST = 'create table list (at integer primary key, number)';
 const SEGMENTS = Array.from({ length: 6 }, (_, index) => `list-${String(index)}`);
@@ -14,12 +15,7 @@ const MOST_PAUSE_MS = 8_000;
 test('a node is stopped, another drained, a segment moved, all under load: no write is lost or doubled, and none waits long', async () => {
   await using nats = await natsServer();
   await using dir = await tempDir();
-  const start = (node: string): Promise<TroughRun & AsyncDisposable> =>
-    trough({
-      data: `${dir.path}/${node}`,
-      node,
-      args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, '--journal', 'nats'],
-    });
+  const start = clusterNode(nats, dir, ['--journal', 'nats']);
   await using first = await start('n1');
   await using second = await start('n2');
   await using third = await start('n3');

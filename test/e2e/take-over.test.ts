@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { nodesAlive, provision, readFrom, writeTo } from '../support/api.ts';
+import { clusterNode } from '../support/cluster-node.ts';
 import { AppendLoad } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
@@ -21,12 +22,7 @@ async function expectWholeLists(node: TroughRun, loads: readonly AppendLoad[]): 
 test('kill -9 of a node under load: its segments go on elsewhere by themselves, with every acknowledged write once and in order', async () => {
   await using nats = await natsServer();
   await using dir = await tempDir();
-  const start = (node: string): Promise<TroughRun & AsyncDisposable> =>
-    trough({
-      data: `${dir.path}/${node}`,
-      node,
-      args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, '--journal', 'nats'],
-    });
+  const start = clusterNode(nats, dir, ['--journal', 'nats']);
   await using first = await start('n1');
   await using second = await start('n2');
   await using third = await start('n3');

@@ -1,21 +1,17 @@
 import { expect, test } from 'vitest';
 import { clusterStatus, nodesAlive, promote, provision, readFrom, writeTo } from '../support/api.ts';
+import { clusterNode } from '../support/cluster-node.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { trough, type TroughRun } from '../support/trough-process.ts';
+import { type TroughRun } from '../support/trough-process.ts';
 
 const SEGMENTS = Array.from({ length: 30 }, (_, index) => `station-${String(index)}`);
 
 test('three nodes on one nats-server: each reader answers for every segment, also after one node was killed', async () => {
   await using nats = await natsServer();
   await using dir = await tempDir();
-  const start = (node: string): Promise<TroughRun & AsyncDisposable> =>
-    trough({
-      data: `${dir.path}/${node}`,
-      node,
-      args: ['--nats', nats.url, '--cold', `${dir.path}/cold`, '--copies', '2'],
-    });
+  const start = clusterNode(nats, dir, ['--copies', '2']);
   await using first = await start('n1');
   await using second = await start('n2');
   await using third = await start('n3');
