@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { TroughError } from '../errors.ts';
 import { type ListEvent } from './cold-store.ts';
 import { type ColdTree, type DirectoryLook, type FileLook } from './cold-tree.ts';
-import { type FoundOrListed, looksAt, pathIn, readUnlisted } from './directory-reading.ts';
+import { type FoundOrListed, looksAt, pathIn, pathOf, readUnlisted } from './directory-reading.ts';
 import { Sightings } from './directory-sightings.ts';
 import {
   decodeFiles,
@@ -208,8 +208,4 @@ export class DirectoryListing {
   #ignored(path: string, why: string): ListEvent {
     return { kind: 'ignored', path: this.#tree.absolute(path), why };
   }
-}
-
-function pathOf(directory: string, id: SegmentId): string {
-  return pathIn(directory, `${id}.sqlite`);
 }

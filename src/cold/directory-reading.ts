@@ -15,6 +15,11 @@ export interface Looked {
 const LOOKS_AT_A_TIME = 64;
 
 /** The path of a segment's file in a directory. */
+export function pathOf(directory: string, id: SegmentId): string {
+  return pathIn(directory, `${id}.sqlite`);
+}
+
+/** The path of what has that name in a directory. */
 export function pathIn(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;
 }
@@ -56,7 +61,7 @@ export async function* looksAt(
     const some = ids.slice(at, at + LOOKS_AT_A_TIME);
     const look = async (id: SegmentId): Promise<Looked> => ({
       id,
-      look: await tree.stat(pathIn(directory, `${id}.sqlite`), signal),
+      look: await tree.stat(pathOf(directory, id), signal),
     });
     yield* await Promise.all(some.map(look));
   }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { SharedSyncs } from './shared-syncs.ts';
 
@@ -53,6 +53,11 @@ const syncs = new SharedSyncs(async (directory) => {
 /** Makes the names in a directory durable, in one sync with those of others who ask at the same time. */
 export function syncDirectory(directory: string): Promise<void> {
   return syncs.sync(directory);
+}
+
+/** A hidden name in the same directory, for a file that is to become `to`. */
+export function besides(to: string): string {
+  return join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
 }
 
 /** Makes `leaf` and its parents durable, up to the parent of `firstMade` (what a recursive mkdir says it made first). */

@@ -1,12 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type ColdCare, type Leftover, type ReadBack, type WalkEvent } from './cold-care.ts';
 import { type ColdFile, type ColdStore, type Fetched, type ListEvent } from './cold-store.ts';
 import { coldFailure, isAbsence, isAbsenceOf, isOutOfRoom, isTaken } from './cold-failure.ts';
 import { DirectoryListing } from './directory-listing.ts';
-import { placeDurably, readWhole, type ReadWhole, syncDirectory, syncMadeDirectories, writeAll } from './file-copy.ts';
+import {
+  besides,
+  placeDurably,
+  readWhole,
+  type ReadWhole,
+  syncDirectory,
+  syncMadeDirectories,
+  writeAll,
+} from './file-copy.ts';
 import { LocalTree } from './local-tree.ts';
 import { Places } from './places.ts';
 import { StraySearch } from './stray-search.ts';
@@ -74,7 +81,7 @@ export class LocalDirectory implements ColdStore, ColdCare {
     expected: { readonly sha256?: string | undefined },
     signal?: AbortSignal,
   ): Promise<Fetched> {
-    const temporary = join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
+    const temporary = besides(to);
     return this.#doing(`fetching ${id}`, to, async () => {
       try {
         const file = await this.#mustLocate(id, signal);

@@ -48,3 +48,25 @@ export interface Disk {
     options?: { readonly unsynced?: boolean },
   ): Promise<FileDigest>;
 }
+
+/** The whole content of a file that fits into memory. The errors of `Disk.read`. */
+export async function readSmall(disk: Pick<Disk, 'read'>, file: string): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of disk.read(file)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** A new file with that text in UTF-8. The options and errors of `Disk.write`. */
+export async function writeSmall(
+  disk: Pick<Disk, 'write'>,
+  file: string,
+  text: string,
+  options?: Parameters<Disk['write']>[2],
+): Promise<void> {
+  await disk.write(file, only(Buffer.from(text, 'utf8')), options);
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- the port takes a stream
+async function* only(piece: Uint8Array): AsyncIterable<Uint8Array> {
+  yield piece;
+}

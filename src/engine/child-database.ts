@@ -46,6 +46,16 @@ export function openDatabase(file: string, options: OpenOptions): Sqlite {
   }
 }
 
+/** A database in memory, as long as `run` takes. */
+export function withMemoryDatabase<T>(run: (db: Sqlite) => T): T {
+  const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
+  try {
+    return run(db);
+  } finally {
+    db.close();
+  }
+}
+
 /** An absolute path is never taken for a URI. */
 function nameOf(file: string, { isFrozen = false }: OpenOptions): string {
   if (file === ':memory:') return file;

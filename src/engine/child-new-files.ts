@@ -3,9 +3,8 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { dirname } from 'node:path';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { exchangeApplicationId, setWalFormat } from '../model/sqlite-header.ts';
-import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { sqlError, type Sqlite, withMemoryDatabase } from './child-database.ts';
 import { fileError, sync } from './child-files.ts';
-import { setApplicationId } from './child-header.ts';
 import { RequestRunner } from './child-transaction.ts';
 import { type WireStamp } from './messages.ts';
 
@@ -34,7 +33,7 @@ export class NewFiles {
     const isThere = existsSync(file);
     if (isThere && mark === undefined) return undefined;
     const kept = this.#imageOf(sql, stamp);
-    const image = mark === undefined ? kept : copyOf(kept);
+    const image = mark === undefined ? kept : Buffer.from(kept);
     const before = mark === undefined ? undefined : exchangeApplicationId(image, mark);
     if (isThere) return before;
     const directory = dirname(file);
@@ -66,41 +65,20 @@ export class NewFiles {
   }
 }
 
-/** One without content has no header either. */
-function copyOf(image: Buffer): Buffer {
-  if (image.length > 0) return Buffer.from(image);
-  return withNewDatabase((db) => {
-    setApplicationId(db, 1);
-    const header = db.serialize();
-    setWalFormat(header);
-    exchangeApplicationId(header, 0);
-    return header;
-  });
-}
-
 /** SCHEMA_INVALID when the script does not run on an empty database; `constraint` in the context when it is its data that fails. */
 export function checkSchema(sql: string): void {
-  withNewDatabase((db) => {
+  withMemoryDatabase((db) => {
     runSchema(db, sql, undefined);
   });
 }
 
 function makeImage(sql: string, stamp: WireStamp | undefined): { image: Buffer; isAlwaysTheSame: boolean } {
-  return withNewDatabase((db) => {
+  return withMemoryDatabase((db) => {
     const { usedMoment } = runSchema(db, sql, stamp);
     const image = db.serialize();
     setWalFormat(image);
     return { image, isAlwaysTheSame: !usedMoment };
   });
-}
-
-function withNewDatabase<T>(run: (db: Sqlite) => T): T {
-  const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
-  try {
-    return run(db);
-  } finally {
-    db.close();
-  }
 }
 
 function runSchema(db: Sqlite, sql: string, stamp: WireStamp = stampOfNow()): { readonly usedMoment: boolean } {

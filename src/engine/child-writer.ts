@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
 import { appliedMark } from '../model/applied-mark.ts';
 import { isInWalFormat, LOOK_BYTES } from '../model/sqlite-header.ts';
-import { openDatabase, sqlError, type Sqlite } from './child-database.ts';
+import { openDatabase, sqlError, type Sqlite, withMemoryDatabase } from './child-database.ts';
 import { applicationId, setApplicationId, sqliteVersion } from './child-header.ts';
 import { replayRecords } from './child-replay.ts';
 import { RequestRunner } from './child-transaction.ts';
@@ -55,7 +55,7 @@ export class Writers {
     const handle = (this.#lastHandle += 1);
     this.#segments.set(handle, segment);
     this.#files.add(file);
-    return { handle, sizeBytes: size, sqliteVersion: (this.#sqliteVersion ??= versionOfSqlite()) };
+    return { handle, sizeBytes: size, sqliteVersion: (this.#sqliteVersion ??= withMemoryDatabase(sqliteVersion)) };
   }
 
   apply(handle: number, writes: readonly WireWrite[]): readonly WireOutcome[] {
@@ -209,15 +209,6 @@ function isInWalMode(file: string): boolean {
     return isInWalFormat(header);
   } finally {
     closeSync(fd);
-  }
-}
-
-function versionOfSqlite(): string {
-  const db = openDatabase(':memory:', { readonly: false, busyMs: 0 });
-  try {
-    return sqliteVersion(db);
-  } finally {
-    db.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Disk } from '../disk/disk.ts';
+import { type Disk, readSmall, writeSmall } from '../disk/disk.ts';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, metadataLost } from '../messages/cluster-view.ts';
@@ -84,7 +84,7 @@ export class ClusterIdentity {
     const { disk, paths, self } = this.#deps;
     const half = paths.temporary('cluster', self.session);
     await disk.makeDirectoryOf(half);
-    await disk.write(half, only(Buffer.from(`${JSON.stringify({ id })}\n`, 'utf8')));
+    await writeSmall(disk, half, `${JSON.stringify({ id })}\n`);
     await disk.moveDatabase(half, paths.cluster);
     this.#remembered = id;
   }
@@ -93,9 +93,7 @@ export class ClusterIdentity {
 /** undefined: nothing was kept here yet, or by a version that did not say of which cluster it was. */
 async function recall({ disk, paths, log }: ClusterIdentityDeps): Promise<string | undefined> {
   if (!(await disk.exists(paths.cluster))) return undefined;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of disk.read(paths.cluster)) pieces.push(piece);
-  const text = Buffer.concat(pieces).toString('utf8');
+  const text = (await readSmall(disk, paths.cluster)).toString('utf8');
   try {
     return Remembered.parse(JSON.parse(text)).id;
   } catch (error) {
@@ -147,9 +145,4 @@ function wantedOf(
   // A store that is in use is not held up by one directory that was brought from elsewhere.
   if (isKnown || (document.state === 'ready' && isInUse)) return document;
   return { ...document, state: 'lost', former: [...document.former, remembered], rebuiltFrom: [] };
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the port takes a stream
-async function* only(piece: Uint8Array): AsyncIterable<Uint8Array> {
-  yield piece;
 }

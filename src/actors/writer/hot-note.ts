@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Disk } from '../../disk/disk.ts';
+import { type Disk, readSmall, writeSmall } from '../../disk/disk.ts';
 import { TroughError } from '../../errors.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
@@ -28,9 +28,8 @@ export class HotNotes {
 
   async read(id: SegmentId): Promise<HotNote | undefined> {
     try {
-      const pieces: Uint8Array[] = [];
-      for await (const piece of this.#disk.read(this.#paths.hotNote(id))) pieces.push(piece);
-      return HotNote.safeParse(JSON.parse(Buffer.concat(pieces).toString('utf8'))).data;
+      const content = await readSmall(this.#disk, this.#paths.hotNote(id));
+      return HotNote.safeParse(JSON.parse(content.toString('utf8'))).data;
     } catch (error) {
       // One that a crash cut off is as none.
       if (error instanceof SyntaxError || TroughError.from(error).code === 'SEGMENT_UNKNOWN') return undefined;
@@ -40,16 +39,10 @@ export class HotNotes {
 
   /** There must be none. It need not be synced: without it, or cut off, the file is made anew. */
   async write(id: SegmentId, note: HotNote): Promise<void> {
-    const content = Buffer.from(JSON.stringify(note), 'utf8');
-    await this.#disk.write(this.#paths.hotNote(id), only(content), { unsynced: true });
+    await writeSmall(this.#disk, this.#paths.hotNote(id), JSON.stringify(note), { unsynced: true });
   }
 
   async remove(id: SegmentId): Promise<void> {
     await this.#disk.removeDatabase(this.#paths.hotNote(id));
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the port takes a stream
-async function* only(piece: Uint8Array): AsyncIterable<Uint8Array> {
-  yield piece;
 }

@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { TroughError } from '../../errors.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { LOOK_BYTES } from '../../model/sqlite-header.ts';
 import { type ReadBack } from '../cold-care.ts';
 import { type Fetched, type FetchedKnown } from '../cold-store.ts';
-import { placeDurably } from '../file-copy.ts';
+import { besides, placeDurably } from '../file-copy.ts';
 import { BatchedWriter } from './batched-writer.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
 import { type HdfsChecksumTold, type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
@@ -238,11 +236,6 @@ export class Fetcher {
     }
     return problem;
   }
-}
-
-/** A hidden name in the same directory. */
-function besides(to: string): string {
-  return join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
 }
 
 /** Both, or the problem of the first; neither is left running unseen. */

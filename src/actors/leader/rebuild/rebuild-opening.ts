@@ -2,11 +2,10 @@ import { TroughError } from '../../../errors.ts';
 import { type LeaseDocument } from '../../../messages/documents.ts';
 import { parseSegmentId } from '../../../model/segment-id.ts';
 import { KeyedTasks } from '../../../runtime/keyed-tasks.ts';
-import { LeaseStore } from '../../shared/lease-store.ts';
+import { type LeaseStore } from '../../shared/lease-store.ts';
 import { type RebuildDeps } from './rebuild-deps.ts';
 import { type RebuildReport } from './rebuild-report.ts';
 
-const STORE_DEADLINE_MS = 10_000;
 const PARALLEL = 16;
 
 /** Has the nodes open what they hold again, each as after a restart. What does not work now they try again by themselves. */
@@ -15,10 +14,10 @@ export class RebuildOpening {
   readonly #report: RebuildReport;
   readonly #leases: LeaseStore;
 
-  constructor(deps: RebuildDeps, report: RebuildReport) {
+  constructor(deps: RebuildDeps, report: RebuildReport, leases: LeaseStore) {
     this.#deps = deps;
     this.#report = report;
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = leases;
   }
 
   async open(held: readonly LeaseDocument[], signal: AbortSignal): Promise<void> {

@@ -27,6 +27,7 @@ export class RebuildRun {
   readonly #deps: RebuildDeps;
   readonly #request: RebuildRequest;
   readonly #report: RebuildReport;
+  readonly #leaseStore: LeaseStore;
   readonly #leases: RebuiltLeases;
   readonly #remembered = new Set<string>();
   readonly #looked: string[] = [];
@@ -35,7 +36,8 @@ export class RebuildRun {
     this.#deps = deps;
     this.#request = request;
     this.#report = report;
-    this.#leases = new RebuiltLeases(new LeaseStore(deps, STORE_DEADLINE_MS), report, deps.clock.now());
+    this.#leaseStore = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = new RebuiltLeases(this.#leaseStore, report, deps.clock.now());
   }
 
   /** REQUEST_INVALID when the store was not lost and nothing is to be taken in. */
@@ -65,7 +67,7 @@ export class RebuildRun {
       report.phase = 'opening';
       await this.#untilSeen(signal);
       this.#deps.catalogue.adopt();
-      await new RebuildOpening(this.#deps, report).open(this.#leases.held(), signal);
+      await new RebuildOpening(this.#deps, report, this.#leaseStore).open(this.#leases.held(), signal);
     }
     report.sum();
     report.phase = 'done';
