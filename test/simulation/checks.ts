@@ -47,7 +47,7 @@ export class Checks {
   }
 
   #leads({ term, held, session }: LeaderDocument, by: string): void {
-    this.#world.journal.say('store', 'leader', { term, held, session });
+    this.#world.runLog.say('store', 'leader', { term, held, session });
     const before = this.#leader;
     if (before !== undefined && term < before.term) this.#world.fail(`the term went back to ${String(term)} (${by})`);
     if (held) this.#writesIn(term, by);
@@ -72,7 +72,7 @@ export class Checks {
 
   #leased(next: LeaseDocument, before: LeaseDocument | undefined, by: string): void {
     const { segment, state, node, session, epoch } = next;
-    this.#world.journal.say('store', 'lease', {
+    this.#world.runLog.say('store', 'lease', {
       segment,
       state,
       node,

@@ -5,7 +5,7 @@ import { makeSubjects } from '../../src/messages/subjects.ts';
 import { decodeWriteAnswer } from '../../src/messages/write-wire.ts';
 import { type Consistency } from '../../src/messages/reading.ts';
 import { BusCalls } from '../../src/roles/bus-calls.ts';
-import { type Journal } from './journal.ts';
+import { type RunLog } from './run-log.ts';
 import { type Random } from './random.ts';
 import { type SimNetwork } from './sim-network.ts';
 import { SimProcess } from './sim-process.ts';
@@ -37,9 +37,9 @@ export class Client {
   readonly #bus: WireBus;
   readonly #subjects = makeSubjects('trough');
 
-  constructor(timeline: Timeline, network: SimNetwork, journal: Journal, random: Random) {
+  constructor(timeline: Timeline, network: SimNetwork, runLog: RunLog, random: Random) {
     const process = new SimProcess('client', timeline, { rate: 1, skewMs: () => 0 });
-    this.#bus = new WireBus(network.plug('client', process), { log: journal.logOf('client'), after: process.after });
+    this.#bus = new WireBus(network.plug('client', process), { log: runLog.logOf('client'), after: process.after });
     const deadlines = { queryDeadlineMs: PATIENCE_MS, writeDeadlineMs: PATIENCE_MS };
     const deps = { bus: this.#bus, subjects: this.#subjects, clock: process, random: random.next };
     this.control = new BusCalls({ ...deps, ...deadlines }).control;

@@ -58,7 +58,7 @@ export class CopyChecks {
 
   #removed(node: SimNode, id: string, file: SimFile): void {
     this.#had.delete(keyOf(node.name, id, file.content));
-    this.#world.journal.say('disk', 'a copy goes', { node: node.name, segment: id, damaged: file.isDamaged });
+    this.#world.runLog.say('disk', 'a copy goes', { node: node.name, segment: id, damaged: file.isDamaged });
     const current = this.#world.cold.files.get(id)?.content;
     if (file.isDamaged || leaseOf(this.#world, id)?.state === 'shredded') {
       this.#truths.lose(node.name, id);
@@ -82,13 +82,13 @@ export class CopyChecks {
   /** What goes to lost+found is nobody's copy. */
   #setAside(node: SimNode, id: string, file: SimFile): void {
     this.#had.delete(keyOf(node.name, id, file.content));
-    this.#world.journal.say('disk', 'a file is set aside', { node: node.name, segment: id });
+    this.#world.runLog.say('disk', 'a file is set aside', { node: node.name, segment: id });
     if (node.context?.parts.copy(id as never) !== undefined)
       this.#world.fail(`${node.name} moved its copy of ${id} to lost+found`);
   }
 
   #removedLost(node: SimNode, id: string, file: SimFile): void {
-    this.#world.journal.say('disk', 'a lost file goes', { node: node.name, segment: id });
+    this.#world.runLog.say('disk', 'a lost file goes', { node: node.name, segment: id });
     const isAllThereIs =
       !file.isDamaged &&
       !file.content.startsWith('stray') &&

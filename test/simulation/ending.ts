@@ -130,7 +130,7 @@ export class Ending {
           }
         } catch (error) {
           const { code, message } = TroughError.from(error);
-          this.#world.journal.say('ending', `${id} by ${node.name}: ${code} ${message}`);
+          this.#world.runLog.say('ending', `${id} by ${node.name}: ${code} ${message}`);
           if (isStrict && this.#expected(id) !== undefined) {
             this.#world.fail(`at the end ${node.name} does not answer for ${id}: ${code} ${message}`);
           }

@@ -59,7 +59,7 @@ export class Faults {
       const node = this.#random.pick(this.#world.nodes);
       if (node === undefined || !this.#kinds[kind](node)) return;
       this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-      this.#world.journal.say('fault', kind, { node: node.name });
+      this.#world.runLog.say('fault', kind, { node: node.name });
     });
   }
 
@@ -67,7 +67,7 @@ export class Faults {
   #for(ms: number, undo: () => void): true {
     const heal = (): void => {
       if (!this.#heal.delete(heal)) return;
-      this.#world.journal.say('fault', 'is over');
+      this.#world.runLog.say('fault', 'is over');
       undo();
     };
     this.#heal.add(heal);

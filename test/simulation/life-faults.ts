@@ -94,7 +94,7 @@ export class LifeFaults {
   #ask(op: 'drain' | 'undrain', node: string, then: () => void): void {
     const { world, control } = this.#deps;
     const after = (what: string) => () => {
-      world.journal.say('operator', `${op}: ${what}`, { node });
+      world.runLog.say('operator', `${op}: ${what}`, { node });
       world.timeline.after(AGAIN_MS, then);
     };
     control.drain({ op, node }).then(after('done'), after('failed'));

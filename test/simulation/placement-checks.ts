@@ -34,7 +34,7 @@ export class PlacementChecks {
 
   changed(next: PlacementDocument, before: PlacementDocument | undefined, by: string): void {
     const { term, epoch, target, serving } = next;
-    this.#world.journal.say('store', 'placement', {
+    this.#world.runLog.say('store', 'placement', {
       by,
       term,
       epoch,

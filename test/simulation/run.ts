@@ -32,7 +32,7 @@ export async function run(seed: number): Promise<RunResult> {
   try {
     const truths = new Truths(world);
     const checks = new Checks(world, truths);
-    const client = new Client(world.timeline, world.network, world.journal, random.fork());
+    const client = new Client(world.timeline, world.network, world.runLog, random.fork());
     const workload = new Workload(world, truths, client, random.fork());
     const faults = new Faults(world, truths, client.control, random.fork());
     await world.timeline.runUntil(plan.faultsMs, () => world.violation !== undefined);
@@ -46,8 +46,8 @@ export async function run(seed: number): Promise<RunResult> {
       requests: workload.counts,
       simulatedMs: world.now,
       events: world.timeline.count,
-      hash: world.journal.hash,
-      lines: world.journal.lines,
+      hash: world.runLog.hash,
+      lines: world.runLog.lines,
     };
   } finally {
     world.close();
@@ -62,7 +62,7 @@ function endFaults(world: World, faults: Faults, random: Random): void {
     candidate !== undefined && leasesOf(world, candidate.name) === 0 && masters.some((node) => node !== candidate)
       ? candidate
       : undefined;
-  world.journal.say('world', 'the faults are over', { stays: stays?.name });
+  world.runLog.say('world', 'the faults are over', { stays: stays?.name });
   faults.end((node) => node === stays);
 }
 
@@ -121,7 +121,7 @@ class Quiet {
   /** No bytes move twice but for faults. */
   #checkBytes(): void {
     const { neededBytes, wastedBytes } = this.#checks.copies;
-    this.#world.journal.say('world', 'bytes of copies', { neededBytes, wastedBytes });
+    this.#world.runLog.say('world', 'bytes of copies', { neededBytes, wastedBytes });
     if (wastedBytes > neededBytes / 2 + 500) {
       this.#world.fail(
         `${String(wastedBytes)} bytes were fetched again, beside ${String(neededBytes)} that were needed`,

@@ -9,7 +9,7 @@ import { startEach } from '../../src/roles/start-each.ts';
 import { Supervisor } from '../../src/runtime/supervisor.ts';
 import { type Host } from '../../src/settings/host.ts';
 import { type Settings } from '../../src/settings/schema.ts';
-import { type Journal } from './journal.ts';
+import { type RunLog } from './run-log.ts';
 import { type Random } from './random.ts';
 import { type SimCold } from './sim-cold.ts';
 import { SimMachineDisk } from './sim-disk.ts';
@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly network: SimNetwork;
   readonly metadata: SimMetadata;
   readonly cold: SimCold;
-  readonly journal: Journal;
+  readonly runLog: RunLog;
   readonly nextBase: () => string;
 }
 
@@ -111,13 +111,13 @@ export class SimNode {
     this.#isWanted = true;
     if (this.#running !== undefined) return;
     this.#starts += 1;
-    const { timeline, journal } = this.#around;
+    const { timeline, runLog } = this.#around;
     const process = new SimProcess(`${this.name}#${this.#disguise.mark}${String(this.#starts)}`, timeline, {
       rate: this.#rate,
       skewMs: () => this.skewMs,
     });
     const random = this.#random.fork();
-    const log = journal.logOf(process.name);
+    const log = runLog.logOf(process.name);
     const supervisor = new Supervisor({ clock: process, log, random: random.next, graceMs: 4_000 });
     const engine = new SimEngine({ process, disk: this.disk, random, nextBase: this.#around.nextBase });
     const running: Running = {
@@ -129,9 +129,9 @@ export class SimNode {
       isUp: false,
     };
     this.#running = running;
-    journal.say(process.name, 'starts');
+    runLog.say(process.name, 'starts');
     void this.#run(running, random).catch((error: unknown) => {
-      journal.say(process.name, 'could not start', { err: TroughError.from(error) });
+      runLog.say(process.name, 'could not start', { err: TroughError.from(error) });
       void this.#end(running);
     });
   }
@@ -141,7 +141,7 @@ export class SimNode {
     this.#isWanted = false;
     const running = this.#running;
     if (running === undefined) return;
-    this.#around.journal.say(running.process.name, 'is stopped');
+    this.#around.runLog.say(running.process.name, 'is stopped');
     void this.#end(running);
   }
 
@@ -162,7 +162,7 @@ export class SimNode {
   #die(): void {
     const running = this.#running;
     if (running === undefined) return;
-    this.#around.journal.say(running.process.name, 'dies');
+    this.#around.runLog.say(running.process.name, 'dies');
     this.#running = undefined;
     running.process.kill();
   }
@@ -185,8 +185,8 @@ export class SimNode {
   /** As `startRoles` does it, with other ports. */
   async #run(running: Running, random: Random): Promise<void> {
     const { process, supervisor, engine, giveUp } = running;
-    const { network, metadata, cold, journal } = this.#around;
-    const log = journal.logOf(process.name);
+    const { network, metadata, cold, runLog } = this.#around;
+    const log = runLog.logOf(process.name);
     const queries = new QueryObserver({ clock: process, log, slowMs: this.settings.slowQueryMs });
     supervisor.adopt('query observer', () => {
       queries[Symbol.dispose]();
@@ -224,9 +224,9 @@ export class SimNode {
     const urls = await startEach(membership.context);
     await membership.announce(urls);
     running.isUp = true;
-    journal.say(process.name, 'is up');
+    runLog.say(process.name, 'is up');
     void membership.failed.then((error) => {
-      journal.say(process.name, 'cannot go on', { err: error });
+      runLog.say(process.name, 'cannot go on', { err: error });
       void this.#end(running);
     });
   }

@@ -99,7 +99,7 @@ export class Workload {
     } catch (error) {
       outcome = TroughError.from(error).code;
     }
-    this.#world.journal.say('client', `${kind} ${id}: ${outcome}`);
+    this.#world.runLog.say('client', `${kind} ${id}: ${outcome}`);
     const counted = `${kind}: ${outcome === 'ok' || outcome === 'kept' ? 'done' : 'failed'}`;
     this.counts.set(counted, (this.counts.get(counted) ?? 0) + 1);
   }
@@ -169,7 +169,7 @@ export class Workload {
   readonly #put = (id: string): void => {
     this.#tokens += 1;
     this.#world.cold.put(id, `foreign-${String(this.#tokens)}\n`);
-    this.#world.journal.say('client', 'puts a file into cold storage', { segment: id, token: this.#tokens });
+    this.#world.runLog.say('client', 'puts a file into cold storage', { segment: id, token: this.#tokens });
   };
 
   readonly #vanish = (id: string): void => {

@@ -1,6 +1,6 @@
 import { loadSettings } from '../../src/settings/load.ts';
 import { compileRules } from '../../src/model/segment-rules.ts';
-import { Journal } from './journal.ts';
+import { RunLog } from './run-log.ts';
 import { type Random } from './random.ts';
 import { type NodePlan, type RunPlan } from './run-plan.ts';
 import { SimCold } from './sim-cold.ts';
@@ -25,7 +25,7 @@ const DRAINED_MS = 30_000;
 export class World implements Surroundings {
   readonly plan: RunPlan;
   readonly timeline = new Timeline();
-  readonly journal = new Journal(() => this.timeline.now);
+  readonly runLog = new RunLog(() => this.timeline.now);
   readonly network: SimNetwork;
   readonly metadata: SimMetadata;
   readonly cold: SimCold;
@@ -71,7 +71,7 @@ export class World implements Surroundings {
   }
 
   fail(what: string): void {
-    this.journal.say('world', `VIOLATION: ${what}`);
+    this.runLog.say('world', `VIOLATION: ${what}`);
     this.violation ??= `${(this.now / 1000).toFixed(1)} s: ${what}`;
   }
 

@@ -3,7 +3,7 @@ import { TroughError } from '../../src/errors.ts';
 import { type Log, type LogLevel } from '../../src/log.ts';
 
 /** What happened in a run, a line each, with its time: the same for the same seed, byte for byte. */
-export class Journal {
+export class RunLog {
   readonly lines: string[] = [];
   readonly #now: () => number;
 
