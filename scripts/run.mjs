@@ -37,6 +37,10 @@ const verbs = {
     await ensureBuild(node);
     return bench(node, args, await ensureNatsServer(node));
   },
+  history: async (node, args) => {
+    await ensureBuild(node);
+    return run(node, ['test/history/history.ts', ...args], { env: await ensureNatsServer(node) });
+  },
   simulate: (node, args) => run(node, ['test/simulation/simulate.ts', ...args]),
   check: (node) => check(node, run),
   build: async (node) => {

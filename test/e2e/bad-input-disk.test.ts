@@ -1,69 +1,16 @@
-import { execFile } from 'node:child_process';
-import { mkdir, open, rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { mkdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { promote, provision, readFrom, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type CallAnswer, httpCall } from '../support/http-call.ts';
 import { natsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { statement } from '../support/request-target.ts';
+import { mayMountDisks, type SmallDisk, smallDisk } from '../support/small-disk.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trough, troughThatFails, type TroughRun } from '../support/trough-process.ts';
 
-const run = promisify(execFile);
 const DISK_MB = 32;
-
-/** A file system of its own that can be filled up. */
-interface SmallDisk extends AsyncDisposable {
-  readonly path: string;
-  /** Leaves no byte free. */
-  fill(): Promise<void>;
-  /** Undoes `fill`. */
-  makeRoom(): Promise<void>;
-}
-
-async function smallDisk(): Promise<SmallDisk> {
-  const dir = await tempDir();
-  const path = `${dir.path}/disk`;
-  const ballast = `${path}/ballast`;
-  await mkdir(path);
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${String(DISK_MB)}m`, 'tmpfs', path]);
-  } catch (error) {
-    await dir[Symbol.asyncDispose]();
-    throw error;
-  }
-  return {
-    path,
-    fill: async () => {
-      await using file = await open(ballast, 'a');
-      for (let pageBytes = 2 ** 20; pageBytes >= 1;) {
-        const isFull = await file.write(Buffer.alloc(pageBytes)).then(
-          () => false,
-          (error: unknown) => {
-            if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-            return true;
-          },
-        );
-        if (isFull) pageBytes = Math.floor(pageBytes / 16);
-      }
-    },
-    makeRoom: () => rm(ballast),
-    [Symbol.asyncDispose]: async () => {
-      await run('umount', [path]);
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Mounting is for root alone, and not for root in every container. */
-const mayMount = await smallDisk().then(
-  async (disk) => {
-    await disk[Symbol.asyncDispose]();
-    return true;
-  },
-  () => false,
-);
+const mayMount = await mayMountDisks();
 
 describe.skipIf(!mayMount)('a full disk (needs leave to mount a tmpfs)', () => {
   const BIG = `insert into t select hex(randomblob(500000)) from (values (1),(2),(3),(4))`;
@@ -73,7 +20,7 @@ describe.skipIf(!mayMount)('a full disk (needs leave to mount a tmpfs)', () => {
   let node: TroughRun & AsyncDisposable;
 
   beforeAll(async () => {
-    disk = await smallDisk();
+    disk = await smallDisk(DISK_MB);
     dir = await tempDir();
     nats = await natsServer();
     node = await trough({ data: `${disk.path}/data`, args: ['--nats', nats.url, '--cold', `${dir.path}/cold`] });
@@ -136,7 +83,7 @@ describe.skipIf(!mayMount)('a full disk (needs leave to mount a tmpfs)', () => {
 
 describe.skipIf(!mayMount)('a full disk under the nats-server of its own (needs leave to mount a tmpfs)', () => {
   it('makes writes fail and the process unready at most, and everything works again when there is room', async () => {
-    await using disk = await smallDisk();
+    await using disk = await smallDisk(DISK_MB);
     await using node = await trough({ data: `${disk.path}/data` });
     const { writeUrl } = await provision(node, 'kept');
     await writeTo(writeUrl, "create table t (a); insert into t values ('before')");
