@@ -22,7 +22,7 @@ interface QueryAnswer {
 }
 
 /** What a read sees of a segment: `last` values of the list. */
-export const SEEN_SQL =
+const SEEN_SQL =
   'select (select count(*) from list), ' +
   '(select json_group_array(value) from (select value from list order by at desc limit ?)), ' +
   '(select value from register)';

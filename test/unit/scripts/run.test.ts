@@ -140,7 +140,7 @@ describe('other verbs', () => {
     await using tree = await project();
     const { code, stderr } = await tree.run('frobnicate');
     expect(code).toBe(1);
-    expect(stderr).toContain('start|test|e2e|hdfs|bench|simulate|check|build|format');
+    expect(stderr).toContain('start|test|e2e|hdfs|bench|history|simulate|check|build|format');
   });
 
   it('runs the benchmarks that are named, all but the soak without a name, and stops at one that fails', async () => {
