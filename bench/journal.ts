@@ -5,7 +5,7 @@ import { natsCluster } from '../test/support/nats-cluster.ts';
 import { natsServer } from '../test/support/nats-server.ts';
 import { tempDir } from '../test/support/temp-dir.ts';
 import { appendRate, newKeys, replayRate } from './journal/appends.ts';
-import { fsyncLoop, sqliteLoop } from './journal/baselines.ts';
+import { fsyncLoop, sqliteLoop } from './support/durable-loops.ts';
 import { conditions } from './support/conditions.ts';
 import { planFrom, positive } from './support/plan.ts';
 import { shown } from './support/samples.ts';

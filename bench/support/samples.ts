@@ -1,5 +1,5 @@
 /** `trough`, or what it stands beside. */
-export type System = 'trough' | 'L0' | 'L1' | 'echo';
+export type System = 'trough' | 'L0' | 'L1' | 'echo' | 'B' | 'W';
 
 export interface Sample {
   readonly line: string;
@@ -49,7 +49,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
-const BASELINES = ['L0', 'L1', 'echo'] as const satisfies readonly System[];
+const BASELINES = ['L0', 'L1', 'echo', 'B', 'W'] as const satisfies readonly System[];
 
 /** A markdown table: each figure of trough, then each baseline with trough's ratio to it. */
 export function renderTable(rows: readonly TableRow[]): string {

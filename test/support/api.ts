@@ -17,6 +17,12 @@ export async function release({ ready }: TroughRun, segment: string): Promise<vo
   await call(url, { method: 'POST' });
 }
 
+/** Resolves when the other node writes to it. */
+export async function moveWriter({ ready }: TroughRun, segment: string, node: string): Promise<void> {
+  const url = new URL(`v1/segments/${encodeURIComponent(segment)}/move-writer`, ready.urls.syncMaster);
+  await call(url, { method: 'POST', body: JSON.stringify({ node }) });
+}
+
 /** By the original's write port. */
 export async function writeTo(writeUrl: string, sql: string): Promise<void> {
   const answer = await fetch(writeUrl, { method: 'POST', body: sql });

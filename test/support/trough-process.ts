@@ -11,6 +11,8 @@ export interface TroughOptions {
   readonly node?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A program with its flags that runs the process instead, and keeps its process id: a tracer that is no parent of it. */
+  readonly under?: readonly string[];
 }
 
 export interface TroughRun {
@@ -102,7 +104,8 @@ function launch(options: TroughOptions): { child: ChildProcess; log: () => strin
     ...['--data', options.data, '--node', options.node ?? 'n1'],
     ...given,
   ];
-  const child = spawn(process.execPath, [...NODE_FLAGS, PROGRAM, ...args], {
+  const [program = '', ...flags] = [...(options.under ?? []), process.execPath, ...NODE_FLAGS, PROGRAM, ...args];
+  const child = spawn(program, flags, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });

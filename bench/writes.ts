@@ -1,0 +1,70 @@
+/**
+ * What a durable write costs, in lines that BENCH_LINES chooses, beside better-sqlite3 in a loop in the same run. A line that cannot be run ends the
+ * bench with 1; no figure does. From the environment too: BENCH_SECONDS, BENCH_ROUNDS, BENCH_WRITABLE (segments of `many-writable`, default 10,000).
+ */
+import { manyWritable } from './writes/many-writable.ts';
+import { handOvers } from './writes/hand-overs.ts';
+import { writeLoad, type WriteLoad } from './writes/loads.ts';
+import { promotion } from './writes/promotion.ts';
+import { noSlowDisk } from './writes/slow-disk.ts';
+import { conditions } from './support/conditions.ts';
+import { isChosen, planFrom, positive } from './support/plan.ts';
+import { renderTable, Samples } from './support/samples.ts';
+import { say } from './support/say.ts';
+import { type Record } from './support/stage.ts';
+
+interface WriteLine {
+  readonly name: string;
+  readonly run: (record: Record) => Promise<void>;
+}
+
+const plan = planFrom(process.env);
+const lines: readonly WriteLine[] = [
+  loadLine('one', { connections: 1, segments: 1 }),
+  loadLine('same-64', { connections: 64, segments: 1 }),
+  loadLine('spread-64', { connections: 64, segments: 64 }),
+  loadLine('replicated-64', { connections: 64, segments: 1, cluster: true }),
+  loadLine('slow-one', { connections: 1, segments: 1, slowDisk: true }),
+  loadLine('slow-same-64', { connections: 64, segments: 1, slowDisk: true }),
+  loadLine('slow-spread-64', { connections: 64, segments: 64, slowDisk: true }),
+  {
+    name: 'many-writable',
+    run: (record) => manyWritable(positive(process.env, 'BENCH_WRITABLE', 10_000), plan.seconds, record),
+  },
+  { name: 'open', run: handOvers },
+  { name: 'promote', run: promotion },
+];
+
+for (const line of conditions(plan).slice(0, 2)) say(line);
+say(
+  'B, W: better-sqlite3 in a loop, one insert of 300 bytes to a transaction, synchronous FULL, journal DELETE and WAL. x: trough divided by it',
+);
+const samples = new Samples();
+const failures: string[] = [];
+for (const { name, run } of lines.filter((line) => isChosen(line.name, plan))) {
+  try {
+    for (let round = 1; round <= plan.rounds; round += 1) {
+      await run((figure, system, value) => {
+        samples.add({ line: name, figure, system, value });
+      });
+      say(`${name}: round ${String(round)} of ${String(plan.rounds)}`);
+    }
+  } catch (error) {
+    failures.push(`${name}: ${String(error)}`);
+  }
+}
+say(`\n${renderTable(samples.rows())}`);
+if (samples.rows().length === 0) failures.push(`no line is named ${plan.lines.join(', ')}`);
+for (const failure of failures) say(`failed: ${failure}`);
+process.exitCode = failures.length === 0 ? 0 : 1;
+
+function loadLine(name: string, load: WriteLoad): WriteLine {
+  return {
+    name,
+    run: (record) => {
+      const missing = load.slowDisk === true ? noSlowDisk() : undefined;
+      if (missing !== undefined) throw new Error(missing);
+      return writeLoad(load, plan.seconds, record);
+    },
+  };
+}
