@@ -17,12 +17,12 @@ export async function handOvers(record: Record): Promise<void> {
   await using directory = await tempDir();
   const start = clusterNode(nats, directory, ['--log-level', 'warn']);
   await using first = await start('n1');
-  await using second = await start('n2');
   const [few = '', some = '', many = ''] = await writable(first, 3);
   for (let written = 0; written < RECORDS; written += 1) await writeTo(writeUrl(first, some), INSERT);
   const batch = Array.from({ length: 100 }, () => INSERT).join(';');
   for (let written = 0; written < MANY_WRITES; written += 100) await writeTo(writeUrl(first, many), batch);
-  const to = 'n2';
+  await using second = await start('n2');
+  const to = second.ready.node;
   const emptyMs = await timed(() => moveWriter(first, few, to));
   const someMs = await timed(() => moveWriter(first, some, to));
   const manyMs = await timed(() => moveWriter(first, many, to));

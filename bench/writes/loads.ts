@@ -37,7 +37,7 @@ export async function writeLoad(load: WriteLoad, seconds: number, record: Record
 }
 
 async function loop(directory: string, mode: string, seconds: number, under: readonly string[]): Promise<number> {
-  const [program = '', ...flags] = [...under, process.execPath, LOOP, directory, mode, String(ROW_BYTES)];
+  const [program, ...flags] = [...under, process.execPath, LOOP, directory, mode, String(ROW_BYTES)];
   const { stdout } = await promisify(execFile)(program, [...flags, String(Math.min(seconds, 3))]);
   const rate = Number(stdout);
   if (!(rate > 0)) throw new Error(`no rate from the loop: ${stdout}`);

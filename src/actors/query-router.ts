@@ -84,7 +84,7 @@ export class QueryRouter {
   }
 
   async #readHot(request: ReadRequest, hot: HotFile, signal: AbortSignal): Promise<ReadAnswer> {
-    if (request.consistency === 'strong') await hot.assertHeld();
+    if (request.consistency === 'strong') await hot.assertCurrent();
     return this.#run(request, { file: hot.file, version: `live-${String(hot.epoch)}`, live: true }, signal);
   }
 

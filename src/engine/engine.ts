@@ -89,7 +89,7 @@ export interface SnapshotOptions {
 }
 
 /**
- * A segment that is open for writing, in a child process. Calls come one at a time.
+ * A segment that is open for writing, in a child process. Its calls run one after the other, in the order in which they were made; `snapshot` runs beside them.
  * When the child dies (deadline, memory, crash) every call ends with ENGINE_CHILD_DIED, ENGINE_DEADLINE or (never a commit) ENGINE_MEMORY, nothing of an uncommitted
  * group remains, and the session must be opened again.
  */

@@ -4,8 +4,8 @@ import { type SegmentId } from '../model/segment-id.ts';
 export interface HotFile {
   readonly file: string;
   readonly epoch: number;
-  /** Resolves when an answer is safe now: the lease is still ours. */
-  readonly assertHeld: () => Promise<void>;
+  /** Resolves when an answer is safe now: the file has every write that was acknowledged before, and the lease is still ours. NODE_UNAVAILABLE: in a moment. */
+  readonly assertCurrent: () => Promise<void>;
 }
 
 export interface HotFiles {

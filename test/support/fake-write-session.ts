@@ -11,6 +11,7 @@ import {
 import { TroughError } from '../../src/errors.ts';
 import { appliedMark } from '../../src/model/applied-mark.ts';
 import { type Clock } from '../../src/runtime/clock.ts';
+import { Turns } from '../../src/runtime/turns.ts';
 import { sha256Of } from './fake-cold-store.ts';
 import { type FakeDisk } from './fake-disk.ts';
 import { type FakeGate } from './fake-gate.ts';
@@ -21,7 +22,7 @@ export interface FakeWriteSessionDeps {
   readonly clock: Clock;
   readonly gate: FakeGate;
   readonly file: string;
-  /** The SQL of each group that was begun. */
+  /** The SQL of each group that was asked for. */
   readonly groups: string[][];
 }
 
@@ -35,6 +36,7 @@ export class FakeWriteSession implements WriteSession {
   readonly lost: Promise<void>;
   readonly #deps: FakeWriteSessionDeps;
   readonly #dies = Promise.withResolvers<undefined>();
+  readonly #turns = new Turns();
   #pending: string[] | undefined;
   #state: 'open' | 'dead' | 'closed' = 'open';
 
@@ -44,11 +46,15 @@ export class FakeWriteSession implements WriteSession {
     this.lost = this.#dies.promise;
   }
 
-  async apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+  apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
+    this.#deps.groups.push(writes.map(({ request }) => sqlOf(request)));
+    return this.#turns.take(() => this.#apply(writes, deadlineMs));
+  }
+
+  async #apply(writes: readonly StampedWrite[], deadlineMs: number): Promise<readonly WriteOutcome[]> {
     this.#check();
-    const { clock, gate, groups } = this.#deps;
+    const { clock, gate } = this.#deps;
     const sql = writes.map(({ request }) => sqlOf(request));
-    groups.push(sql);
     await gate.pass('apply');
     this.#check();
     if (sql.some((text) => text.startsWith('endless'))) {
@@ -61,7 +67,11 @@ export class FakeWriteSession implements WriteSession {
     return sql.map(outcomeOf);
   }
 
-  async commit(at?: { readonly sequence: number }): Promise<void> {
+  commit(at?: { readonly sequence: number }): Promise<void> {
+    return this.#turns.take(() => this.#commit(at));
+  }
+
+  async #commit(at?: { readonly sequence: number }): Promise<void> {
     this.#check();
     await this.#deps.gate.pass('commit');
     this.#check();
@@ -71,13 +81,21 @@ export class FakeWriteSession implements WriteSession {
     this.#pending = undefined;
   }
 
-  async applied(): Promise<number> {
+  applied(): Promise<number> {
+    return this.#turns.take(() => this.#applied());
+  }
+
+  async #applied(): Promise<number> {
     this.#check();
     await this.#deps.gate.pass('applied');
     return markOf(this.#content());
   }
 
-  async replay(records: readonly ReplayRecord[]): Promise<void> {
+  replay(records: readonly ReplayRecord[]): Promise<void> {
+    return this.#turns.take(() => this.#replay(records));
+  }
+
+  async #replay(records: readonly ReplayRecord[]): Promise<void> {
     this.#check();
     await this.#deps.gate.pass('replay');
     this.#check();
@@ -87,7 +105,11 @@ export class FakeWriteSession implements WriteSession {
     this.#write(sql.map((text) => `${text}\n`).join(''), records.at(-1));
   }
 
-  async rollback(): Promise<void> {
+  rollback(): Promise<void> {
+    return this.#turns.take(() => this.#rollback());
+  }
+
+  async #rollback(): Promise<void> {
     this.#check();
     await this.#deps.gate.pass('rollback');
     this.#pending = undefined;

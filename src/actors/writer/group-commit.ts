@@ -25,6 +25,7 @@ export interface GroupCommitDeps {
   readonly seed: () => string;
   /** Asked before a group that the log keeps before it is committed here. */
   readonly reserve: Pick<DiskReserve, 'demand'>;
+  /** The file has it. */
   readonly committed: (sequence: number) => void;
   /** The journal had no room for a group. */
   readonly pressed: () => void;
@@ -43,8 +44,9 @@ const PRESSED: ReadonlySet<string> = new Set(['JOURNAL_FULL', 'JOURNAL_BUSY']);
 
 /**
  * The writes of one segment. Those that wait share one transaction, one record and one sync (group commit, DeWitt et al., 1984); each has its own
- * savepoint, so that one that fails is undone alone. The record is in the log before the transaction is committed, and nobody is answered before both.
- * When the child that runs them dies before the record left, what was on its way runs once more, one by one: nothing of it had been kept. Once the record
+ * savepoint, so that one that fails is undone alone. The record is in the log before the transaction is committed. A log that outlives this node is what an
+ * answer stands for, so it is given while the commit is on its way, and the next group is applied right behind it; nothing more is recorded, and nobody
+ * reads here, before `settled`. Without such a log the answer waits for the commit. When the child that runs them dies before the record left, what was on its way runs once more, one by one: nothing of it had been kept. Once the record
  * has left, only the log knows: README.md.
  */
 export class GroupCommit {
@@ -53,6 +55,8 @@ export class GroupCommit {
   readonly #queue = new WriteQueue();
   #session: WriteSession;
   #draining: Promise<void> | undefined;
+  /** The commit that is on its way; never rejects. */
+  #committing: Promise<void> | undefined;
   #commits = 0;
   #broken: TroughError | undefined;
 
@@ -66,7 +70,7 @@ export class GroupCommit {
     return this.#session;
   }
 
-  /** How many groups were committed. */
+  /** How many groups were kept, whether or not the file has the last one yet. */
   get commits(): number {
     return this.#commits;
   }
@@ -93,14 +97,22 @@ export class GroupCommit {
     });
   }
 
-  /** Runs `work` between two groups. */
+  /** Runs `work` between two groups: the file has everything that was answered. */
   between<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns.take(work);
+    return this.#turns.take(async () => {
+      await this.settled;
+      return work();
+    });
+  }
+
+  /** Resolves when the file has everything that was answered before, unless the segment is `broken` then. undefined: it has. */
+  get settled(): Promise<void> | undefined {
+    return this.#committing;
   }
 
   /** One record of the promotion, between two groups: its sequence. What leaves the chain in doubt fails the segment. */
   append(chain: SegmentChain, record: ChainRecord, deadlineMs: number): Promise<number> {
-    return this.#turns.take(async () => {
+    return this.between(async () => {
       if (this.#broken !== undefined) throw this.#broken;
       try {
         return await withDeadline(this.#deps.clock, deadlineMs, (signal) => chain.append(record, signal));
@@ -111,9 +123,10 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing waits. */
+  /** Resolves when nothing waits, or is on its way. */
   async idle(): Promise<void> {
     while (this.#draining !== undefined) await this.#draining;
+    await this.settled;
   }
 
   async end(): Promise<void> {
@@ -179,11 +192,39 @@ export class GroupCommit {
     }
     const sequence = await this.#record(group, outcomes);
     if (sequence === undefined) return;
-    const { groupLog } = this.#deps;
+    if (!this.#deps.groupLog.isDurable) {
+      await this.#commitAlone(group, outcomes, sequence);
+      return;
+    }
+    this.#commits += 1;
+    const committing = this.#commitKept(sequence).finally(() => {
+      if (this.#committing === committing) this.#committing = undefined;
+    });
+    this.#committing = committing;
+    settleAll(group, outcomes, sequence);
+  }
+
+  /** What is in the journal is kept: when it cannot be committed the segment is opened afresh with it, before anybody reads here. */
+  async #commitKept(sequence: number): Promise<void> {
     try {
-      await this.#session.commit(groupLog.isDurable ? { sequence } : undefined);
+      await this.#session.commit({ sequence });
+      this.#deps.committed(sequence);
     } catch (error) {
-      await this.#commitFailed(group, outcomes, sequence, TroughError.from(error));
+      this.fail(error);
+    }
+  }
+
+  /** Without a journal SQLite's refusal (a full disk) is an answer; when the child died with the COMMIT, nobody can say whether it was kept. */
+  async #commitAlone(group: readonly Waiting[], outcomes: readonly WriteOutcome[], sequence: number): Promise<void> {
+    try {
+      await this.#session.commit();
+    } catch (thrown) {
+      const error = TroughError.from(thrown);
+      const unknown = error.code === 'ENGINE_CHILD_DIED' || error.code === 'ENGINE_DEADLINE';
+      // What may be there must not be taken for published.
+      if (unknown) this.#count(sequence);
+      rejectAll(group, unknown ? unknownOutcome(this.#deps.segment, error) : error);
+      await this.#reopen();
       return;
     }
     this.#count(sequence);
@@ -210,12 +251,19 @@ export class GroupCommit {
   /** The outcomes with the transaction still open; undefined when the group was answered or queued again. */
   async #apply(group: readonly Waiting[]): Promise<readonly WriteOutcome[] | undefined> {
     const writes = group.map(({ write }) => write);
+    let outcomes: readonly WriteOutcome[] | undefined;
+    let error: TroughError | undefined;
     try {
-      return await this.#session.apply(writes, longest(group));
-    } catch (error) {
-      await this.#applyFailed(group, TroughError.from(error));
-      return undefined;
+      outcomes = await this.#session.apply(writes, longest(group));
+    } catch (thrown) {
+      error = TroughError.from(thrown);
     }
+    // It ran behind the commit of the group before: when that failed it ran on nothing.
+    await this.settled;
+    if (this.#broken !== undefined) rejectAll(group, this.#broken);
+    else if (error !== undefined) await this.#applyFailed(group, error);
+    else return outcomes;
+    return undefined;
   }
 
   /**
@@ -277,33 +325,10 @@ export class GroupCommit {
     await this.#session.rollback().catch(() => this.#reopen());
   }
 
-  /**
-   * What is in the journal is kept, and the segment is opened afresh with it before anybody reads here. Without a journal SQLite's refusal (a full disk)
-   * is an answer; when the child died with the COMMIT, nobody can say whether it was kept.
-   */
-  async #commitFailed(
-    group: readonly Waiting[],
-    outcomes: readonly WriteOutcome[],
-    sequence: number,
-    error: TroughError,
-  ): Promise<void> {
-    if (this.#deps.groupLog.isDurable) {
-      this.#count(sequence);
-      this.fail(error);
-      settleAll(group, outcomes, sequence);
-      return;
-    }
-    const unknown = error.code === 'ENGINE_CHILD_DIED' || error.code === 'ENGINE_DEADLINE';
-    // What may be there must not be taken for published.
-    if (unknown) this.#count(sequence);
-    rejectAll(group, unknown ? unknownOutcome(this.#deps.segment, error) : error);
-    await this.#reopen();
-  }
-
   /** A child that dies while nothing is asked of it is noticed as well: the next write must not pay for it. */
   #watch(session: WriteSession): void {
     void session.lost.then(() =>
-      this.#turns.take(async () => {
+      this.between(async () => {
         if (this.#session === session && this.#broken === undefined) await this.#reopen();
       }),
     );

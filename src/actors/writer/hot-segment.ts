@@ -129,6 +129,16 @@ export class HotSegment {
     return this.#state === 'open';
   }
 
+  /** Resolves when a read of the file shows everything that was acknowledged before, and the lease is ours: a strong answer is safe then. */
+  async assertCurrent(): Promise<void> {
+    const { settled } = this.#writes;
+    if (settled !== undefined) {
+      await settled;
+      if (this.#writes.broken !== undefined) throw this.#writes.broken;
+    }
+    await this.lease.assertHeld();
+  }
+
   /** Its writes are in a journal, so another node can go on from there. */
   get isJournaled(): boolean {
     return this.#place !== undefined;

@@ -137,7 +137,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   hotFile(segment: SegmentId): HotFile | undefined {
     const hot = this.#open.get(segment);
     if (hot?.isReadable !== true) return undefined;
-    return { file: hot.file, epoch: hot.lease.epoch, assertHeld: () => hot.lease.assertHeld() };
+    return { file: hot.file, epoch: hot.lease.epoch, assertCurrent: () => hot.assertCurrent() };
   }
 
   /** While a segment is being opened here or given away; undefined: it is not. */

@@ -3,23 +3,6 @@ import { TroughError } from '../../../src/errors.ts';
 import { type JournalLeg } from '../../../src/journal/memory-journal.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
-test('a write is in the journal before it is committed, and is answered with its sequence there', async () => {
-  const { process, records } = journaledCluster();
-  const n1 = process('n1');
-  await n1.open({}, false, 'create');
-  const gate = n1.engine.gate.holdNext('commit');
-  const writing = n1.write('a');
-  await gate.reached;
-  expect(records()).toMatchObject([
-    { kind: 'claim', epoch: 1, previous: 0, creation: { sql: 'create' } },
-    { kind: 'data', epoch: 1, previous: 1, writes: [{ request: { sql: 'a' }, results: [{ changes: 1 }] }] },
-  ]);
-  expect(n1.content()).toBe('create\n');
-  gate.open();
-  expect(await writing).toMatchObject({ sequence: 2 });
-  expect(n1.content()).toBe('create\na\n');
-});
-
 test('a request that failed is not in the record, and a group in which all fail makes none', async () => {
   const { process, records } = journaledCluster();
   const n1 = process('n1');
@@ -190,6 +173,7 @@ test('a child that dies once the record has left costs no write: the segment is 
   await n1.open();
   await n1.write('a');
   expect(await n1.write('crash at commit')).toMatchObject({ sequence: 3 });
+  await expect(n1.host.hotFile(id)?.assertCurrent()).rejects.toEqual(code('NODE_UNAVAILABLE'));
   expect(n1.host.hotFile(id)).toBeUndefined();
   await cluster.settle();
   expect(n1.content()).toBe('a\ncrash at commit\n');

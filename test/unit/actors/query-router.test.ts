@@ -54,9 +54,9 @@ async function scene(holders: readonly string[] = []) {
     disk.files.set(file, content);
     copies.set(id, { file, version, sizeBytes: content.length });
   };
-  const hotWith = (content: string, assertHeld: () => Promise<void>): void => {
+  const hotWith = (content: string, assertCurrent: () => Promise<void>): void => {
     disk.files.set(paths.hot(id), content);
-    hot.set(id, { file: paths.hot(id), epoch: 3, assertHeld });
+    hot.set(id, { file: paths.hot(id), epoch: 3, assertCurrent });
   };
   return { cluster, disk, engine, cold, peers, damaged, underWay, read, text, copyOf, hotWith };
 }

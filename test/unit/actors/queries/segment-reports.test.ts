@@ -28,7 +28,7 @@ function scene() {
     load: (segment) => (segment === id ? { running: 2, waiting: 3 } : { running: 0, waiting: 0 }),
     view: cluster.view,
     hot: {
-      hotFile: () => (files.hot === true ? { file: 'f', epoch: 4, assertHeld: () => Promise.resolve() } : undefined),
+      hotFile: () => (files.hot === true ? { file: 'f', epoch: 4, assertCurrent: () => Promise.resolve() } : undefined),
     },
     copies: { copy: () => (files.copy === true ? copy(7) : undefined) },
     fetched: { copy: () => (files.fetched === true ? copy(6) : undefined) },
