@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { WriteHost } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
 import { HandOverRequest, HolderRequest, OpenRequest } from '../messages/node-messages.ts';
@@ -6,6 +5,7 @@ import { HOPS_HEADER } from '../messages/query-wire.ts';
 import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
 import { ask } from '../runtime/ask.ts';
+import { randomDigits } from '../runtime/random-digits.ts';
 import { answerJson, segmentOf } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
@@ -22,7 +22,7 @@ export function startWriter(context: NodeContext): { url: string } {
     nodes: calls,
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
-    seed: () => randomBytes(16).toString('hex'),
+    seed: randomDigits(16),
     mustKeep: () => parts.identity?.isStranger === true,
     promoteAfterMs: settings.promoteAfterMs,
     promoteBytes: settings.promoteSizeBytes,

@@ -9,7 +9,7 @@ import { type DiskReserve } from './disk-reserve.ts';
 import { type GroupLog, tooLarge } from './group-log.ts';
 import { type HeldLease } from './held-lease.ts';
 import { type ChainRecord, type SegmentChain } from './segment-chain.ts';
-import { rejectAll, sizeOf, type Waiting, WriteQueue, type Written } from './write-queue.ts';
+import { rejectAll, settleAll, sizeOf, type Waiting, WriteQueue, type Written } from './write-queue.ts';
 
 export interface GroupCommitDeps {
   readonly segment: string;
@@ -172,8 +172,10 @@ export class GroupCommit {
   #inTime(group: readonly Waiting[]): readonly Waiting[] {
     const now = this.#deps.clock.monotonic();
     const isLate = ({ alone, askedAt, deadlineMs }: Waiting): boolean => !alone && now - askedAt > deadlineMs;
+    const late = group.filter(isLate);
+    if (late.length === 0) return group;
     const message = `the write to '${this.#deps.segment}' had not begun by its deadline`;
-    rejectAll(group.filter(isLate), new TroughError('ENGINE_DEADLINE', message));
+    rejectAll(late, new TroughError('ENGINE_DEADLINE', message));
     return group.filter((waiting) => !isLate(waiting));
   }
 
@@ -358,13 +360,4 @@ function longest(group: readonly Waiting[]): number {
 function unknownOutcome(segment: string, error: TroughError): TroughError {
   const message = `the write to '${segment}' may or may not have been kept: ${error.message}`;
   return new TroughError('WRITE_OUTCOME_UNKNOWN', message, error.context, error);
-}
-
-function settleAll(group: readonly Waiting[], outcomes: readonly WriteOutcome[], sequence: number): void {
-  group.forEach((waiting, index) => {
-    const outcome = outcomes[index];
-    if (outcome === undefined) waiting.reject(new TroughError('INTERNAL', 'a write has no outcome'));
-    else if (outcome.ok) waiting.resolve({ results: outcome.results, sequence });
-    else waiting.reject(TroughError.fromRecord(outcome.error));
-  });
 }

@@ -1,4 +1,5 @@
-import { type TroughError } from '../../errors.ts';
+import { type WriteOutcome } from '../../engine/engine.ts';
+import { TroughError } from '../../errors.ts';
 import { type StampedWrite, type StatementResult, type WriteRequest } from '../../model/sql-types.ts';
 
 export interface Written {
@@ -80,4 +81,14 @@ const LONG_TEXT = 65_536;
 
 function textSize(text: string): number {
   return Buffer.byteLength(text.length < LONG_TEXT ? text : JSON.stringify(text), 'utf8');
+}
+
+/** Each by what became of it. */
+export function settleAll(group: readonly Waiting[], outcomes: readonly WriteOutcome[], sequence: number): void {
+  group.forEach((waiting, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined) waiting.reject(new TroughError('INTERNAL', 'a write has no outcome'));
+    else if (outcome.ok) waiting.resolve({ results: outcome.results, sequence });
+    else waiting.reject(TroughError.fromRecord(outcome.error));
+  });
 }
