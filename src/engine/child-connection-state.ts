@@ -89,7 +89,8 @@ export class ConnectionState {
   }
 
   #makeCounters(): Counters {
-    this.#db.exec(`CREATE TEMP TABLE ${quoted(COUNTER_TABLE)} (id INTEGER PRIMARY KEY)`);
+    // SQLite takes room for 20 pages of the temporary database at once: with small ones a resting connection has 70 KB less.
+    this.#db.exec(`PRAGMA temp.page_size = 512; CREATE TEMP TABLE ${quoted(COUNTER_TABLE)} (id INTEGER PRIMARY KEY)`);
     return {
       rowid: this.#db.prepare(`REPLACE INTO temp.${quoted(COUNTER_TABLE)} VALUES (0)`),
       changes: this.#db.prepare(`DELETE FROM temp.${quoted(COUNTER_TABLE)} WHERE 0`),

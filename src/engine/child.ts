@@ -8,7 +8,7 @@ import { type ChildArguments, type ServiceHandlers } from './messages.ts';
 import { FrameReader } from './protocol.ts';
 
 /** Segments that have a connection for writing at a time: what one takes in memory is some 300 KB. */
-const MOST_WRITING = 1_000;
+const MOST_WRITING = 700;
 
 /** The entry of every child of the engine. It serves frames on fd 3 and ends when that is closed. */
 async function main(): Promise<void> {
