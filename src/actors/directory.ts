@@ -1,5 +1,11 @@
 import { type TroughError, unreachable } from '../errors.ts';
-import { type ClusterView, type LeaseEntry, type NodeEntry, type NodeState } from '../messages/cluster-view.ts';
+import {
+  type ClusterView,
+  type LeaseEntry,
+  type NodeEntry,
+  type NodeState,
+  type RuleEntry,
+} from '../messages/cluster-view.ts';
 import {
   ClusterDocument,
   decodeDocument,
@@ -7,6 +13,7 @@ import {
   LeaderDocument,
   LeaseDocument,
   NodeDocument,
+  RuleDocument,
   SchemaDocument,
 } from '../messages/documents.ts';
 import { parseKey } from '../messages/keys.ts';
@@ -14,6 +21,7 @@ import { type Beat } from '../messages/node-messages.ts';
 import { type WatchEvent } from '../metadata/metadata-store.ts';
 import { type Actor, type Emit } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { entryOf, type Member } from './directory-member.ts';
 
 export type DirectoryMessage =
   | { readonly kind: 'metadata'; readonly event: WatchEvent }
@@ -25,6 +33,8 @@ export type DirectoryNews =
   /** undefined: the document is gone, and with it the store that it was in. */
   | { readonly kind: 'cluster'; readonly document: ClusterDocument | undefined }
   | { readonly kind: 'lease'; readonly lease: LeaseEntry }
+  /** It was set, changed or taken back. */
+  | { readonly kind: 'rule'; readonly segment: string }
   | { readonly kind: 'node'; readonly document: NodeDocument }
   | { readonly kind: 'node-state'; readonly node: string; readonly from: NodeState; readonly to: NodeState }
   | { readonly kind: 'unreadable'; readonly error: TroughError };
@@ -34,14 +44,6 @@ export interface DirectoryDeps {
   readonly emit: Emit<DirectoryNews>;
   readonly suspectAfterMs: number;
   readonly lostAfterMs: number;
-}
-
-interface Member {
-  document: NodeDocument;
-  beat: Beat | undefined;
-  /** Silence in ms, counted only while this process was connected and awake. */
-  silentMs: number;
-  state: NodeState;
 }
 
 /** A tick that comes later than this was held up here: the time in between is nobody else's silence. */
@@ -60,6 +62,7 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
   readonly #leaseCounts = new Map<string, number>();
   readonly #schemas = new Map<string, SchemaDocument>();
   readonly #drains = new Map<string, DrainDocument>();
+  readonly #rules = new Map<string, RuleEntry>();
   #cluster: { document: ClusterDocument; revision: number } | undefined;
   #leader: { document: LeaderDocument; revision: number } | undefined;
   #leaderSeenAt: number;
@@ -118,6 +121,14 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
 
   drainOf(node: string): DrainDocument | undefined {
     return this.#drains.get(node);
+  }
+
+  rule(segment: string): RuleEntry | undefined {
+    return this.#rules.get(segment);
+  }
+
+  rules(): Iterable<RuleEntry> {
+    return this.#rules.values();
   }
 
   lease(segment: string): LeaseEntry | undefined {
@@ -186,6 +197,10 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
       case 'drain':
         this.#drains.set(parsed.name, decodeDocument(DrainDocument, key, value));
         return;
+      case 'rule':
+        this.#rules.set(parsed.name, { document: decodeDocument(RuleDocument, key, value), revision });
+        this.#deps.emit({ kind: 'rule', segment: parsed.name });
+        return;
       default:
         unreachable(parsed.kind);
     }
@@ -216,6 +231,10 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
         return;
       case 'drain':
         this.#drains.delete(parsed.name);
+        return;
+      case 'rule':
+        this.#rules.delete(parsed.name);
+        this.#deps.emit({ kind: 'rule', segment: parsed.name });
         return;
       default:
         unreachable(parsed.kind);
@@ -311,13 +330,4 @@ export class Directory implements Actor<DirectoryMessage>, ClusterView {
     if (member.silentMs >= this.#deps.lostAfterMs) return 'lost';
     return member.silentMs >= this.#deps.suspectAfterMs ? 'suspect' : 'alive';
   }
-}
-
-function entryOf(member: Member): NodeEntry {
-  return {
-    document: member.document,
-    beat: member.beat,
-    state: member.state,
-    silentMs: member.silentMs,
-  };
 }

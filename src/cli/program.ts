@@ -11,6 +11,7 @@ import { addManageVerbs } from './verbs/manage.ts';
 import { addPlanVerb } from './verbs/plan.ts';
 import { addQueryVerb } from './verbs/query.ts';
 import { addRebuildVerb } from './verbs/rebuild.ts';
+import { addRuleVerb } from './verbs/rule.ts';
 import { addSchemaVerb } from './verbs/schema.ts';
 import { addSegmentsVerb } from './verbs/segments.ts';
 import { addStatsVerb } from './verbs/stats.ts';
@@ -61,6 +62,7 @@ export function buildProgram(
   addWhereVerb(program, verbs);
   addPlanVerb(program, verbs);
   addDrainVerbs(program, verbs);
+  addRuleVerb(program, verbs);
   addColdVerb(program, verbs);
   addRebuildVerb(program, verbs);
   addStatsVerb(program, verbs);

@@ -7,6 +7,7 @@ import {
   PlanParameters,
   ProvisionBody,
   RebuildBody,
+  RuleBody,
   SegmentsParameters,
   ShredParameters,
   StatusParameters,
@@ -17,7 +18,7 @@ import { type Exchange } from './exchange.ts';
 import { jsonBody, parameters } from './json-body.ts';
 import { type V1Handlers } from './v1-router.ts';
 
-type SegmentOperation = 'provision' | 'promote' | 'release' | 'moveWriter' | 'shred';
+type SegmentOperation = 'provision' | 'promote' | 'release' | 'moveWriter' | 'shred' | 'setRule' | 'removeRule';
 
 /** The `/v1` routes of both managers. */
 export function managerHandlers(control: Control): V1Handlers<'manager'> {
@@ -42,6 +43,12 @@ export function managerHandlers(control: Control): V1Handlers<'manager'> {
       const { force } = parameters(exchange, ShredParameters);
       await control.shred({ segment, force: force === 'true' });
       exchange.send({ status: 204, type: 'application/json', body: '' });
+    },
+    setRule: async (exchange, segment) => {
+      reply(exchange, await control.rule({ op: 'set', segment, ...(await jsonBody(exchange, RuleBody)) }));
+    },
+    removeRule: async (exchange, segment) => {
+      reply(exchange, await control.rule({ op: 'remove', segment }));
     },
     ...clusterHandlers(control),
   };
@@ -70,6 +77,9 @@ function clusterHandlers(control: Control): Omit<V1Handlers<'manager'>, SegmentO
     undrain: async (exchange) => {
       const { node } = await jsonBody(exchange, DrainBody);
       reply(exchange, await control.drain({ op: 'undrain', node }));
+    },
+    rules: async (exchange) => {
+      reply(exchange, await control.rule({ op: 'list' }));
     },
     coldCheck: async (exchange) => {
       reply(exchange, await control.coldCheck(await jsonBody(exchange, ColdCheckBody, {})));

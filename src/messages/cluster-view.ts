@@ -5,6 +5,7 @@ import {
   type LeaderDocument,
   type LeaseDocument,
   type NodeDocument,
+  type RuleDocument,
   type SchemaDocument,
 } from './documents.ts';
 import { TroughError } from '../errors.ts';
@@ -25,6 +26,11 @@ export interface LeaseEntry {
   readonly revision: number;
 }
 
+export interface RuleEntry {
+  readonly document: RuleDocument;
+  readonly revision: number;
+}
+
 /**
  * What this process knows of the cluster: the documents of the metadata store and the nodes' beats, folded by one actor, read by the others.
  * Eventually right; whatever must be exact is read again from the store or guarded by compare-and-set.
@@ -41,6 +47,9 @@ export interface ClusterView {
   nodes(): readonly NodeEntry[];
   /** Since when the node is to be emptied; undefined when it is not. */
   drainOf(node: string): DrainDocument | undefined;
+  /** What the segment gets in place of what the settings say. */
+  rule(segment: string): RuleEntry | undefined;
+  rules(): Iterable<RuleEntry>;
   lease(segment: string): LeaseEntry | undefined;
   leases(): Iterable<LeaseEntry>;
   /** The number of leases that the node holds. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ColdCheckAnswer, type ColdCheckRequest } from './cold-check.ts';
 import { CopyReport, LostAnswer } from './copy-report.ts';
 import { type RebuildAnswer, type RebuildRequest } from './rebuild.ts';
+import { type RuleAnswer, type RuleRequest, Tier } from './segment-rule.ts';
 
 /** Requests to the leader (`trough.sync.<verb>`) and their answers, JSON. Ids are checked where they are used. */
 export const ProvisionRequest = z.object({ segment: z.string(), schema: z.string().optional() });
@@ -60,9 +61,6 @@ export const SchemaAnswer = z.discriminatedUnion('op', [
 export type SchemaRequest = z.infer<typeof SchemaRequest>;
 export type SchemaAnswer = z.infer<typeof SchemaAnswer>;
 
-export const Tier = z.enum(['hot', 'cold']);
-export type Tier = z.infer<typeof Tier>;
-
 /** One row of the catalogue. `version` 0: never published. */
 export const SegmentRow = z.object({
   id: z.string(),
@@ -115,6 +113,15 @@ export const SegmentAnswer = SegmentRow.extend({
   nodes: z.array(SegmentNode),
   /** How many copies it is to have; 0 in tier cold. */
   copies: z.int(),
+  /** Why it is not as the settings say; absent: it is. */
+  rule: z
+    .object({
+      copies: z.int().nullable(),
+      tier: Tier.nullable(),
+      /** So many copies because it is read so much. */
+      hotCopies: z.int().nullable(),
+    })
+    .optional(),
   lease: z
     .object({
       node: z.string(),
@@ -206,6 +213,17 @@ export const StatusAnswer = z.object({
     /** Nodes that are to hold more than their quota: nothing is deleted for it, but fetches may stop for lack of room. */
     overQuota: z.array(z.object({ node: z.string(), plannedBytes: z.number(), quotaBytes: z.number() })),
   }),
+  /** Segments that are not as the settings say. */
+  rules: z
+    .object({
+      /** Those that an operator gave copies or a tier of their own. */
+      segments: z.int(),
+      /** Those that have more copies because they are read very much. */
+      hot: z.int(),
+      /** Those for whose copies there are not enough nodes; the first ten. */
+      short: z.array(z.object({ segment: z.string(), copies: z.int(), placed: z.int() })),
+    })
+    .default({ segments: 0, hot: 0, short: [] }),
   /** Of the node that was asked about; the oldest first. */
   lost: LostAnswer.optional(),
 });
@@ -275,6 +293,7 @@ export interface Control {
   status(request: StatusRequest): Promise<StatusAnswer>;
   plan(request: PlanRequest): Promise<PlanAnswer>;
   drain(request: DrainRequest): Promise<DrainAnswer>;
+  rule(request: RuleRequest): Promise<RuleAnswer>;
   /** One stretch: `next` of the answer says where to go on. */
   coldCheck(request: ColdCheckRequest): Promise<ColdCheckAnswer>;
   /** Begins one, or says how far one is. */

@@ -77,6 +77,24 @@ export const DrainDocument = z.object({ node: z.string(), sinceMs: z.number() })
 export type DrainDocument = z.infer<typeof DrainDocument>;
 
 /**
+ * Key `rule.<token>`: what one segment gets in place of what the settings say of it. `copies` and `tier` are an operator's wish, null: as the settings
+ * say. The rest is the leader's work: which nodes hold the copies beyond those of the segment's slot, and how many it has while it is read very much.
+ */
+export const RuleDocument = z.object({
+  segment: z.string(),
+  copies: z.int().positive().nullable().default(null),
+  tier: z.enum(['hot', 'cold']).nullable().default(null),
+  sinceMs: z.number(),
+  /** At least so many copies while it is read so much. */
+  hot: z.object({ copies: z.int().positive(), sinceMs: z.number() }).nullable().default(null),
+  /** Nodes that hold it besides those of its slot. `serving`: the copy there was seen, and reads may be sent to it. */
+  extra: z.array(z.object({ node: z.string(), serving: z.boolean() })).default([]),
+  /** Of the leader that wrote it last. */
+  term: z.int().nonnegative().default(0),
+});
+export type RuleDocument = z.infer<typeof RuleDocument>;
+
+/**
  * Key `cluster`: which cluster the store is of. Every node keeps the id in its data directory, so that a store that is empty because it was lost is
  * told from a new one. `lost`: nodes have data that this store knows nothing of, and nothing is granted, placed or taken away until it is rebuilt.
  */

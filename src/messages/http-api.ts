@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ColdCheckRequest } from './cold-check.ts';
 import { RebuildRequest } from './rebuild.ts';
-import { SegmentsRequest, Tier } from './control.ts';
+import { SegmentsRequest } from './control.ts';
+import { RuledCopies, Tier } from './segment-rule.ts';
 
 /** The bodies of the `/v1` routes. The OpenAPI document is made from these very schemas. */
 
@@ -121,6 +122,11 @@ export const RebuildBody = z.strictObject(RebuildRequest.shape);
 
 export const StatusParameters = z.strictObject({
   node: z.string().optional().describe("A node whose lost+found is listed: the answer has 'lost'."),
+});
+
+export const RuleBody = z.strictObject({
+  copies: RuledCopies.optional().describe('As the settings say when it is left out.'),
+  tier: Tier.optional(),
 });
 
 export const DrainBody = z.strictObject({ node: z.string() });

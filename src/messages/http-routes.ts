@@ -22,6 +22,7 @@ import {
   QueryBody,
   QueryParameters,
   RebuildBody,
+  RuleBody,
   SegmentsParameters,
   ShredParameters,
   StatusParameters,
@@ -29,6 +30,7 @@ import {
   WriteReply,
 } from './http-api.ts';
 import { RebuildAnswer } from './rebuild.ts';
+import { RuleAnswer } from './segment-rule.ts';
 import { SegmentStatsAnswer, SlowQueriesAnswer, StatsParameters } from './query-reports.ts';
 
 /** Which port serves it; `manager` is both managers, `every` is all ports. */
@@ -182,6 +184,28 @@ export const V1_ROUTES = {
     summary: 'Takes a drain back: the node gets its share again.',
     body: DrainBody,
     answer: DrainAnswer,
+  },
+  rules: {
+    port: 'manager',
+    method: 'GET',
+    path: '/v1/rules',
+    summary: 'The segments that have copies or a tier of their own, or more copies because they are read very much.',
+    answer: RuleAnswer,
+  },
+  setRule: {
+    port: 'manager',
+    method: 'POST',
+    path: '/v1/segments/{segment}/rule',
+    summary: 'Gives one segment copies or a tier of its own, in place of what the settings say.',
+    body: RuleBody,
+    answer: RuleAnswer,
+  },
+  removeRule: {
+    port: 'manager',
+    method: 'DELETE',
+    path: '/v1/segments/{segment}/rule',
+    summary: 'Takes that back: the segment is as the settings say again.',
+    answer: RuleAnswer,
   },
   coldCheck: {
     port: 'manager',

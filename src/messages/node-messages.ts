@@ -50,6 +50,8 @@ export const Assign = z.object({
   changed: z.array(ManifestRow),
   /** Segments that were shredded: the node looks at their leases itself before it deletes anything. */
   shredded: z.array(z.string()),
+  /** Segments whose copies may not belong here any more: the node looks at the documents itself before it gives any up. */
+  unasked: z.array(z.string()).default([]),
 });
 export type Assign = z.infer<typeof Assign>;
 

@@ -56,7 +56,15 @@ export const RebuildAnswer = z.object({
   /** So far. `held`, `released`, `shredded`: leases; `kept`: those that were there before. */
   counts: z.object({
     ...{ nodes: z.int(), journalKeys: z.int(), hotFiles: z.int(), copies: z.int(), segments: z.int() },
-    ...{ held: z.int(), released: z.int(), shredded: z.int(), kept: z.int(), schemas: z.int(), opened: z.int() },
+    ...{
+      held: z.int(),
+      released: z.int(),
+      shredded: z.int(),
+      kept: z.int(),
+      schemas: z.int(),
+      rules: z.int().default(0),
+    },
+    ...{ opened: z.int() },
   }),
   /** From `from` on. */
   findings: z.array(RebuildFinding),

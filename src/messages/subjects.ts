@@ -14,6 +14,7 @@ export const SYNC_VERBS = [
   'status',
   'plan',
   'drain',
+  'rule',
   'coldcheck',
   'rebuild',
 ] as const;

@@ -32,6 +32,7 @@ import {
   type SurveyRequest,
 } from '../messages/rebuild.ts';
 import { type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
+import { RuleAnswer } from '../messages/segment-rule.ts';
 import { type Subjects, type SyncVerb } from '../messages/subjects.ts';
 import { decodeWriteAnswer, encodeWrite } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
@@ -101,6 +102,8 @@ export class BusCalls implements NodeCalls, PeerCalls {
       status: at('status', StatusAnswer, SHORT_MS, always),
       plan: at('plan', PlanAnswer, SHORT_MS, always),
       drain: at('drain', DrainAnswer, SHORT_MS, always),
+      // What it says holds, however often it is said.
+      rule: at('rule', RuleAnswer, SHORT_MS, always),
       // What it mended is mended, when it is asked again.
       coldCheck: at('coldcheck', ColdCheckAnswer, LONG_MS, always),
       rebuild: at('rebuild', RebuildAnswer, SHORT_MS, (request) => (request as RebuildRequest).job !== undefined),

@@ -8,7 +8,6 @@ import { LeaseStore } from '../actors/shared/lease-store.ts';
 import { type ManifestRow } from '../messages/control.ts';
 import { FileRequest, LostRequest } from '../messages/copy-report.ts';
 import { type SegmentId } from '../model/segment-id.ts';
-import { slotOf } from '../model/slot.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { SHA256_HEADER } from './bus-calls.ts';
 import { answerJson, decodeJson } from './endpoints.ts';
@@ -77,10 +76,9 @@ export async function newestElsewhere(context: NodeContext, id: SegmentId): Prom
 }
 
 /** The other nodes that live and have the segment, or are to have it. */
-export function holders({ placement, rule, self, view }: NodeContext, id: SegmentId): readonly string[] {
-  const { target, serving } = placement.of(slotOf(id));
-  const { copies } = rule(id);
-  const named = new Set([...serving.slice(0, copies), ...target.slice(0, copies)]);
+export function holders({ places, self, view }: NodeContext, id: SegmentId): readonly string[] {
+  const { target, serving } = places(id);
+  const named = new Set([...serving, ...target]);
   return Array.from(named).filter((node) => node !== self.node && view.node(node)?.state === 'alive');
 }
 

@@ -16,6 +16,7 @@ import {
   DrainRequest,
   type ManifestAnswer,
   ManifestRequest,
+  type ManifestRow,
   MoveWriterRequest,
   type PlanAnswer,
   PlanRequest,
@@ -32,6 +33,7 @@ import {
   StatusRequest,
 } from '../messages/control.ts';
 import { RebuildRequest } from '../messages/rebuild.ts';
+import { RuleRequest } from '../messages/segment-rule.ts';
 import { SYNC_VERBS, type SyncVerb } from '../messages/subjects.ts';
 import { nodesOf } from '../model/placement.ts';
 import { parseSegmentId } from '../model/segment-id.ts';
@@ -43,6 +45,7 @@ import { decodeJson, jsonAnswer } from './endpoints.ts';
 import { answerDrain } from './leader-drains.ts';
 import { answerPlan } from './leader-plan.ts';
 import { describeSegment } from './leader-reports.ts';
+import { answerRule } from './leader-rules.ts';
 import { describeStatus } from './leader-status.ts';
 import { type NodeContext } from './node-context.ts';
 import { CONTROL_SILENCE_MS, isSilence } from './silence.ts';
@@ -131,6 +134,10 @@ function makeAnswers(context: NodeContext, parts: LeaderParts): Readonly<Record<
     status: checked(StatusRequest, ({ node }) => answerStatus(context, parts, node)),
     plan: checked(PlanRequest, (request) => answerPlanned(context, parts, request)),
     drain: checked(DrainRequest, (request) => answerDrain(context, request)),
+    rule: checked(RuleRequest, (request) => {
+      if (request.op !== 'list') refuseWhileLost(context);
+      return answerRule({ ...context, knows: (segment) => isKnown(catalogue, segment) }, request);
+    }),
     coldcheck: checked(ColdCheckRequest, (request) => {
       if (request.repair) refuseWhileLost(context);
       return ask(coldCheck, (reply) => ({ kind: 'check', request, reply }));
@@ -163,6 +170,12 @@ async function answerSegment(
   return describeSegment({ ...context, copyOf: (node, id) => context.calls.copy(node, id) }, row);
 }
 
+async function isKnown(catalogue: ActorRef<CatalogueMessage>, id: string): Promise<boolean> {
+  const segment = parseSegmentId(id);
+  const row: SegmentRow | undefined = await ask(catalogue, (reply) => ({ kind: 'segment', segment, reply }));
+  return row !== undefined;
+}
+
 async function answerStatus(
   context: NodeContext,
   { catalogue, placer }: LeaderParts,
@@ -171,7 +184,8 @@ async function answerStatus(
   if (node !== undefined && context.view.node(node) === undefined)
     throw new TroughError('NODE_UNKNOWN', `there is no node '${node}'`, { node });
   const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
-  const status = describeStatus(context, sums, placer.waiting);
+  const extra = await extraBytes(context, catalogue);
+  const status = describeStatus(context, sums, { waiting: placer.waiting, extra });
   return node === undefined ? status : { ...status, lost: await context.calls.lost(node) };
 }
 
@@ -181,7 +195,7 @@ async function answerPlanned(
   request: PlanRequest,
 ): Promise<PlanAnswer> {
   const sums: SlotSums = await ask(catalogue, (reply) => ({ kind: 'sums', reply }));
-  return answerPlan(context, request, sums);
+  return answerPlan(context, request, sums, await extraBytes(context, catalogue));
 }
 
 async function answerManifest(
@@ -210,5 +224,35 @@ async function answerManifest(
     limit,
     reply,
   }));
-  return { term, epoch: placement.epoch, sequence, ...page };
+  const rows = after === undefined ? [...(await extraRows(context, catalogue, request.node)), ...page.rows] : page.rows;
+  return { term, epoch: placement.epoch, sequence, ...page, rows };
+}
+
+/** What each node holds by rules of single segments. */
+async function extraBytes(
+  { view }: NodeContext,
+  catalogue: ActorRef<CatalogueMessage>,
+): Promise<ReadonlyMap<string, number>> {
+  const documents = Array.from(view.rules(), ({ document }) => document).filter(({ extra }) => extra.length > 0);
+  const bytes = new Map<string, number>();
+  if (documents.length === 0) return bytes;
+  const ids = documents.map(({ segment }) => segment);
+  const rows: readonly ManifestRow[] = await ask(catalogue, (reply) => ({ kind: 'rows', ids, reply }));
+  const sizes = new Map(rows.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  for (const { segment, extra } of documents) {
+    for (const { node } of extra) bytes.set(node, (bytes.get(node) ?? 0) + (sizes.get(segment) ?? 0));
+  }
+  return bytes;
+}
+
+/** What the node holds by rules of single segments, all on the first page. */
+async function extraRows(
+  { view }: NodeContext,
+  catalogue: ActorRef<CatalogueMessage>,
+  node: string,
+): Promise<readonly ManifestRow[]> {
+  const ids = Array.from(view.rules())
+    .filter(({ document }) => document.extra.some((one) => one.node === node))
+    .map(({ document }) => document.segment);
+  return ids.length === 0 ? [] : ask(catalogue, (reply) => ({ kind: 'rows', ids, reply }));
 }

@@ -6,7 +6,6 @@ import { type LocalDatabase } from '../engine/engine.ts';
 import { TroughError } from '../errors.ts';
 import { LEAST_BYTES_PER_SECOND } from '../messages/cold-check.ts';
 import { type SegmentId } from '../model/segment-id.ts';
-import { slotOf } from '../model/slot.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask, type Reply } from '../runtime/ask.ts';
 import { type NodeContext } from './node-context.ts';
@@ -46,10 +45,9 @@ export function startColdCheck(
 
 /** Of the nodes that are to have one; only when none of them has, of all others. */
 async function copiesOf(context: NodeContext, segment: SegmentId): Promise<Copies> {
-  const { view, placement, rule } = context;
-  const { copies } = rule(segment);
-  const { target, serving } = placement.of(slotOf(segment));
-  const placed = new Set([...target.slice(0, copies), ...serving.slice(0, copies)]);
+  const { view, places } = context;
+  const { target, serving } = places(segment);
+  const placed = new Set([...target, ...serving]);
   const living = view
     .nodes()
     .filter(

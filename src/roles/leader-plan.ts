@@ -1,6 +1,7 @@
 import { placementMembers } from '../actors/leader/placement-members.ts';
 import { TroughError } from '../errors.ts';
 import { type PlanAnswer, type PlanNode, type PlanRequest } from '../messages/control.ts';
+import { roughByteSize } from '../model/byte-size.ts';
 import { parseNodeId } from '../model/node-id.ts';
 import { NO_NODE, type Placement, type PlacementNode } from '../model/placement.ts';
 import { loadsOf, type NodeLoad, overQuota } from '../model/placement-load.ts';
@@ -8,7 +9,7 @@ import { plan } from '../model/placement-plan.ts';
 import { SLOT_COUNT } from '../model/slot.ts';
 import { type SlotSums } from '../model/slot-sums.ts';
 import { ASSUMED_RATE, transferMs, type TransferRate } from '../model/transfer-time.ts';
-import { memberOptions } from './leader-status.ts';
+import { memberOptions, withExtra } from './leader-status.ts';
 import { type NodeContext } from './node-context.ts';
 
 type Context = Pick<NodeContext, 'view' | 'placement' | 'settings' | 'mostCopies'>;
@@ -22,7 +23,12 @@ interface Gain {
 const NOBODY: Placement = { nodes: [], ranks: 0, table: new Uint16Array() };
 
 /** What would move, by the very function that the placer plans with. NODE_UNKNOWN for a node that copies are not on now. */
-export function answerPlan(context: Context, request: PlanRequest, sums: SlotSums): PlanAnswer {
+export function answerPlan(
+  context: Context,
+  request: PlanRequest,
+  sums: SlotSums,
+  extra: ReadonlyMap<string, number> = new Map(),
+): PlanAnswer {
   const before = context.placement.document?.target ?? NOBODY;
   const present = placementMembers(context.view, memberOptions(context)).nodes;
   const next = changedNodes(present, request, before);
@@ -33,7 +39,10 @@ export function answerPlan(context: Context, request: PlanRequest, sums: SlotSum
   const bytes = sums.bytesByRank(ranks);
   const { gains, moves } = compare(before, after, bytes, sums.copiesByRank(ranks));
   const rate = rateOf(context);
-  const loads = { before: loadsOf(before, bytes), after: loadsOf(after, bytes) };
+  const loads = {
+    before: withExtra(loadsOf(before, bytes), extra),
+    after: withExtra(loadsOf(after, bytes), extra),
+  };
   const full = new Set(overQuota(loads.after, next).map(({ node }): string => node));
   const known = new Map([...present, ...next].map((node) => [node.node as string, node]));
   const nodes = Array.from(known.values(), ({ node, zone, quotaBytes }): PlanNode => {
@@ -49,7 +58,8 @@ export function answerPlan(context: Context, request: PlanRequest, sums: SlotSum
     };
   }).sort((a, b) => (a.node < b.node ? -1 : 1));
   const ms = Math.max(0, ...nodes.map((node) => node.ms ?? 0));
-  return { nodes, moves, ms, rate, notes: notesOf(context, before, after, full) };
+  const notes = [...notesOf(context, before, after, full), ...notesOfRules(request, extra)];
+  return { nodes, moves, ms, rate, notes };
 }
 
 function changedNodes(present: readonly PlacementNode[], request: PlanRequest, before: Placement): PlacementNode[] {
@@ -123,6 +133,13 @@ function rateOf({ view }: Context): PlanAnswer['rate'] {
 
 function find(loads: readonly NodeLoad[], node: string): Pick<NodeLoad, 'places' | 'bytes'> {
   return loads.find((load) => load.node === node) ?? { places: 0, bytes: 0 };
+}
+
+/** Their nodes are not found by the plan: each gets another one by itself. */
+function notesOfRules({ without }: PlanRequest, extra: ReadonlyMap<string, number>): string[] {
+  const bytes = without.reduce((sum, node) => sum + (extra.get(node) ?? 0), 0);
+  if (bytes === 0) return [];
+  return [`beside that, ${roughByteSize(bytes)} of copies by rules of single segments would go to other nodes`];
 }
 
 function notesOf({ mostCopies }: Context, before: Placement, after: Placement, full: ReadonlySet<string>): string[] {

@@ -31,6 +31,7 @@ export function startRebuilder(context: NodeContext, parts: RebuildParts): Actor
     catalogue: {
       settled,
       adopt: () => {
+        catalogue.send({ kind: 'rules' });
         catalogue.send({ kind: 'adopt' });
       },
     },

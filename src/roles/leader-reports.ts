@@ -1,10 +1,9 @@
 import { type CopyReport } from '../messages/copy-report.ts';
 import { type SegmentAnswer, type SegmentNode, type SegmentRow } from '../messages/control.ts';
 import { type LeaseDocument } from '../messages/documents.ts';
-import { type Slot } from '../model/slot.ts';
 import { type NodeContext } from './node-context.ts';
 
-type Context = Pick<NodeContext, 'view' | 'placement' | 'rule'> & {
+type Context = Pick<NodeContext, 'view' | 'rule' | 'bySettings' | 'places'> & {
   /** undefined: the node did not answer. */
   readonly copyOf: (node: string, segment: string) => Promise<CopyReport | undefined>;
 };
@@ -18,16 +17,25 @@ interface Place {
 
 /** Where one segment is, who answers for it, and why the others do not: by the placement, the lease, and what the nodes themselves say. */
 export async function describeSegment(context: Context, row: SegmentRow): Promise<SegmentAnswer> {
-  const { view, placement, rule } = context;
-  const treatment = rule(row.id);
+  const { view } = context;
+  const treatment = context.rule(row.id);
   const copies = treatment.tier === 'cold' ? 0 : treatment.copies;
   const lease = view.lease(row.id)?.document;
-  const { target, serving } = placement.of(row.slot as Slot);
-  const places = placesOf(target.slice(0, copies), serving.slice(0, copies));
+  const { target, serving } = context.places(row.id);
+  const places = placesOf(target, serving);
   const nodes = await Promise.all(places.map((place) => describePlace(context, place, row, lease)));
-  if (lease === undefined) return { ...row, copies, nodes };
+  const told = { ...row, copies, ...ruleOf(context, row.id), nodes };
+  if (lease === undefined) return told;
   const { node, epoch, state, version, unpromoted } = lease;
-  return { ...row, copies, nodes, lease: { node, epoch, state, version, unpromoted } };
+  return { ...told, lease: { node, epoch, state, version, unpromoted } };
+}
+
+function ruleOf({ view }: Context, id: string): Pick<SegmentAnswer, 'rule'> {
+  const rule = view.rule(id)?.document;
+  if (rule === undefined) return {};
+  const { copies, tier, hot } = rule;
+  if (copies === null && tier === null && hot === null) return {};
+  return { rule: { copies, tier, hotCopies: hot?.copies ?? null } };
 }
 
 function placesOf(target: readonly string[], serving: readonly string[]): Place[] {

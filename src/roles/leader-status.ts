@@ -2,18 +2,34 @@ import { placementMembers } from '../actors/leader/placement-members.ts';
 import { isLost, type NodeEntry } from '../messages/cluster-view.ts';
 import { type NodeStatus, type StatusAnswer } from '../messages/control.ts';
 import { movedBetween, nodesOf, type Placement } from '../model/placement.ts';
-import { loadsOf, overQuota } from '../model/placement-load.ts';
+import { loadsOf, type NodeLoad, overQuota } from '../model/placement-load.ts';
 import { type Slot, SLOT_COUNT } from '../model/slot.ts';
 import { type SlotSums } from '../model/slot-sums.ts';
 import { transferMs } from '../model/transfer-time.ts';
 import { type NodeContext } from './node-context.ts';
 
-type Context = Pick<NodeContext, 'view' | 'placement' | 'settings' | 'mostCopies'>;
+type Context = Pick<NodeContext, 'view' | 'placement' | 'settings' | 'mostCopies' | 'rule' | 'places'>;
+type MemberContext = Pick<NodeContext, 'placement' | 'settings' | 'mostCopies'>;
 
 const NOBODY: Placement = { nodes: [], ranks: 0, table: new Uint16Array() };
 
+/** What the slots do not say. */
+export interface Beside {
+  /** (slot, rank) places that wait for their turn to move. */
+  readonly waiting?: number;
+  /** What each node holds by rules of single segments, bytes. */
+  readonly extra?: ReadonlyMap<string, number>;
+}
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+const MOST_SHORT = 10;
+
 /** What `trough status` shows, as this process sees the cluster. */
-export function describeStatus(context: Context, sums: SlotSums, waiting = 0): StatusAnswer {
+export function describeStatus(
+  context: Context,
+  sums: SlotSums,
+  { waiting = 0, extra = NOTHING }: Beside = {},
+): StatusAnswer {
   const { view, placement } = context;
   const leader = view.leader()?.document;
   const { target = NOBODY, serving = NOBODY, epoch = 0 } = placement.document ?? {};
@@ -25,7 +41,7 @@ export function describeStatus(context: Context, sums: SlotSums, waiting = 0): S
   let writable = 0;
   for (const { document } of view.leases()) if (document.state === 'held') writable += 1;
   const [hot, cold] = [sums.of('hot'), sums.of('cold')];
-  const planned = loadsOf(target, sums.bytesByRank(target.ranks));
+  const planned = withExtra(loadsOf(target, sums.bytesByRank(target.ranks)), extra);
   const quotas = new Map(nodes.map(({ node, quotaBytes }) => [node, quotaBytes]));
   return {
     leader: leader?.held === true ? { node: leader.node, term: leader.term } : null,
@@ -48,11 +64,33 @@ export function describeStatus(context: Context, sums: SlotSums, waiting = 0): S
         quotaBytes: quotas.get(node) ?? 0,
       })),
     },
+    rules: describeRules(context),
+  };
+}
+
+export function withExtra(loads: readonly NodeLoad[], extra: ReadonlyMap<string, number>): NodeLoad[] {
+  return loads.map((load) => ({ ...load, bytes: load.bytes + (extra.get(load.node) ?? 0) }));
+}
+
+function describeRules({ view, rule, places }: Context): StatusAnswer['rules'] {
+  const documents = Array.from(view.rules(), ({ document }) => document);
+  const short = documents
+    .map(({ segment }) => ({ segment, treatment: rule(segment), placed: places(segment).target.length }))
+    .filter(({ treatment, placed }) => treatment.tier === 'hot' && placed < treatment.copies)
+    .map(({ segment, treatment: { copies }, placed }) => ({ segment, copies, placed }));
+  return {
+    segments: documents.filter(({ copies, tier }) => copies !== null || tier !== null).length,
+    hot: documents.filter(({ hot }) => hot !== null).length,
+    short: short.slice(0, MOST_SHORT),
   };
 }
 
 /** What the placement is made from, here as in the placer. */
-export function memberOptions({ placement, settings, mostCopies }: Context): Parameters<typeof placementMembers>[1] {
+export function memberOptions({
+  placement,
+  settings,
+  mostCopies,
+}: MemberContext): Parameters<typeof placementMembers>[1] {
   const placed = placement.document?.target.nodes ?? [];
   return { placed, rebuildAfterMs: settings.rebuildAfterMs, ranks: mostCopies };
 }

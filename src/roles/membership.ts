@@ -4,12 +4,17 @@ import { Heartbeat, type HeartbeatMessage, type Vitals } from '../actors/heartbe
 import { TroughError, unreachable } from '../errors.ts';
 import { type HttpMetrics } from '../http/metrics.ts';
 import { type LeaseEntry } from '../messages/cluster-view.ts';
-import { type ClusterDocument, encodeDocument, type NodeDocument, type Urls } from '../messages/documents.ts';
+import {
+  type ClusterDocument,
+  encodeDocument,
+  type NodeDocument,
+  type Urls,
+} from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
 import { Beat, Roll } from '../messages/node-messages.ts';
 import { makeSubjects, type Subjects } from '../messages/subjects.ts';
 import { dataPaths } from '../model/paths.ts';
-import { compileRules, mostCopies } from '../model/segment-rules.ts';
+import { mostCopies } from '../model/segment-rules.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -19,8 +24,8 @@ import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { type RolePorts } from './role-ports.ts';
 import { LocalParts } from './local-parts.ts';
 import { type NodeContext } from './node-context.ts';
-import { PlacementView } from './placement-view.ts';
 import { type Ports, type PortsDeps } from './ports.ts';
+import { treatments } from './treatments.ts';
 import { showQueryMetrics } from './query-metrics.ts';
 
 export interface MembershipDeps extends Ports, PortsDeps {
@@ -64,8 +69,7 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     view: directory,
     calls,
     parts,
-    placement: new PlacementView(directory),
-    rule: compileRules(settings.rules, settings.copies),
+    ...treatments(settings, directory),
     mostCopies: mostCopies(settings.rules, settings.copies),
     self,
     confirmed: () => heartbeat.confirmed(),
@@ -73,6 +77,9 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     isConnected: () => deps.bus.status === 'connected',
     onLease: (hear) => {
       news.leaseHearers.push(hear);
+    },
+    onRule: (hear) => {
+      news.ruleHearers.push(hear);
     },
   };
   await deps.disk.emptyDirectory(context.paths.tmpDir);
@@ -133,6 +140,7 @@ function nameTaken(node: string): TroughError {
 /** What the directory announces, told to those of this process whom it concerns. */
 class News {
   readonly leaseHearers: ((lease: LeaseEntry) => void)[] = [];
+  readonly ruleHearers: ((segment: string) => void)[] = [];
   readonly #deps: MembershipDeps;
   readonly #subjects: Subjects;
   readonly #self: NodeContext['self'];
@@ -167,6 +175,9 @@ class News {
         return;
       case 'lease':
         for (const hear of this.leaseHearers) hear(news.lease);
+        return;
+      case 'rule':
+        for (const hear of this.ruleHearers) hear(news.segment);
         return;
       case 'node': {
         const { node, session } = news.document;

@@ -8,6 +8,7 @@ import { type HttpMetrics } from '../http/metrics.ts';
 import { type Journal } from '../journal/journal.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, type LeaseEntry } from '../messages/cluster-view.ts';
+import { type SlotPlaces } from '../messages/copy-places.ts';
 import { type Subjects } from '../messages/subjects.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { type DataPaths } from '../model/paths.ts';
@@ -49,9 +50,16 @@ export interface NodeContext {
   readonly calls: BusCalls;
   /** Calls back at each change of a lease. */
   readonly onLease: (hear: (lease: LeaseEntry) => void) => void;
+  /** Calls back when the rule of one segment came, changed or went. */
+  readonly onRule: (hear: (segment: string) => void) => void;
   /** Copies, hot files and counts of this process: each role adds its own, the others read them. */
   readonly parts: LocalParts;
+  /** What the settings say of a segment. */
+  readonly bySettings: (id: string) => SegmentTreatment;
+  /** What a segment gets: by its own rule, else by the settings. */
   readonly rule: (id: string) => SegmentTreatment;
+  /** Where copies of a segment are to be, and where they are served, by the view. */
+  readonly places: (id: string) => SlotPlaces;
   readonly self: { readonly node: string; readonly session: string };
   /** True while the leader is known to count this process as alive. */
   readonly confirmed: () => boolean;

@@ -1,14 +1,10 @@
 import { type ClusterView } from '../messages/cluster-view.ts';
+import { type SlotPlaces } from '../messages/copy-places.ts';
 import { nodesOf } from '../model/placement.ts';
 import { decodePlacement, type PlacementDocument } from '../model/placement-document.ts';
 import { type Slot } from '../model/slot.ts';
 
-export interface SlotNodes {
-  readonly target: readonly string[];
-  readonly serving: readonly string[];
-}
-
-const NOWHERE: SlotNodes = { target: [], serving: [] };
+const NOWHERE: SlotPlaces = { target: [], serving: [] };
 
 /** The placement that the view has, decoded once per revision. */
 export class PlacementView {
@@ -30,7 +26,7 @@ export class PlacementView {
     return this.#document;
   }
 
-  of(slot: Slot): SlotNodes {
+  of(slot: Slot): SlotPlaces {
     const document = this.document;
     if (document === undefined) return NOWHERE;
     return { target: nodesOf(document.target, slot), serving: nodesOf(document.serving, slot) };

@@ -4,7 +4,6 @@ import { QueryRouter } from '../actors/query-router.ts';
 import { ReadThrough } from '../actors/read-through.ts';
 import { readRoutes } from '../http/read-routes.ts';
 import { type SegmentId } from '../model/segment-id.ts';
-import { slotOf } from '../model/slot.ts';
 import { notReachable } from './readiness.ts';
 import { bindReads } from './read-endpoints.ts';
 import { type NodeContext } from './node-context.ts';
@@ -59,8 +58,7 @@ export function startReader(context: NodeContext): { url: string } {
 }
 
 /** The nodes that may have copies: those that serve the slot first, then those that are to have it. */
-function holders({ rule, placement }: NodeContext, segment: SegmentId): readonly string[] {
-  const { copies } = rule(segment);
-  const { serving, target } = placement.of(slotOf(segment));
-  return Array.from(new Set([...serving.slice(0, copies), ...target.slice(0, copies)]));
+function holders({ places }: NodeContext, segment: SegmentId): readonly string[] {
+  const { serving, target } = places(segment);
+  return Array.from(new Set([...serving, ...target]));
 }

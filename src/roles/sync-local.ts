@@ -1,7 +1,9 @@
 import { Copier } from '../actors/copies/copier.ts';
 import { Inventory, INVENTORY_MIGRATIONS } from '../actors/copies/inventory.ts';
 import { TroughError } from '../errors.ts';
-import { keys } from '../messages/keys.ts';
+import { isPlacedOn, treatmentOf } from '../messages/copy-places.ts';
+import { decodeDocument, RuleDocument } from '../messages/documents.ts';
+import { keys, RULES_PREFIX } from '../messages/keys.ts';
 import { type RestoreAnswer, RestoreRequest } from '../messages/cold-check.ts';
 import { type CopyReport, CopyRequest } from '../messages/copy-report.ts';
 import { Assign } from '../messages/node-messages.ts';
@@ -118,15 +120,22 @@ async function health({ parts, disk }: NodeContext, segment: SegmentId): Promise
 
 /** By the placement that the store has now, not by what this process last heard. */
 async function namedNow(
-  { store, rule, self }: NodeContext,
+  { store, bySettings, self }: NodeContext,
   signal: AbortSignal,
 ): Promise<(segment: SegmentId) => boolean> {
+  // In this order: what a rule gave to this node before the placement was read is seen.
   const entry = await store.get(keys.placement, signal);
   if (entry === undefined) return () => true;
+  const rules = new Map<string, RuleDocument>();
+  for await (const { key, value } of store.list(RULES_PREFIX, signal)) {
+    const rule = decodeDocument(RuleDocument, key, value);
+    rules.set(rule.segment, rule);
+  }
   const { target, serving } = decodePlacement(entry.value);
   return (segment) => {
-    const { copies } = rule(segment);
-    const named = [target, serving].flatMap((placement) => nodesOf(placement, slotOf(segment)).slice(0, copies));
-    return named.some((node) => node === self.node);
+    const slot = slotOf(segment);
+    const places = { target: nodesOf(target, slot), serving: nodesOf(serving, slot) };
+    const rule = rules.get(segment);
+    return isPlacedOn(self.node, places, treatmentOf(bySettings(segment), rule), rule);
   };
 }

@@ -8,6 +8,7 @@ import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
 import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
 import { Placer, type PlacerState } from '../actors/leader/placer.ts';
 import { RollCall } from '../actors/leader/roll-call.ts';
+import { RuleKeeper } from '../actors/leader/rule-keeper.ts';
 import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
 import { TroughError } from '../errors.ts';
 import { managerRoutes } from '../http/manager-routes.ts';
@@ -45,6 +46,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   const assigner = new Assigner({
     leadership,
     placement: () => context.placement.document,
+    extra: (segment) => context.view.rule(segment)?.document.extra.map(({ node }) => node) ?? [],
     nodes: () => copyKeepers(context),
     emit: ({ node, assign }) => {
       sayJson(bus, subjects.assign(node), assign);
@@ -53,6 +55,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   const assigning = supervisor.spawn(() => assigner, { mailboxLimit: MAILBOX });
   const { catalogue, database } = await startCatalogue(context, assigning);
   onLeading = () => {
+    catalogue.send({ kind: 'rules' });
     catalogue.send({ kind: 'adopt' });
   };
   const registrar = startRegistrar(context, leadership, catalogue, assigning);
@@ -96,16 +99,30 @@ async function startCatalogue(
   const { supervisor, engine, paths, settings } = context;
   const database = await engine.openDatabase(paths.catalogue, CATALOGUE_MIGRATIONS);
   supervisor.adopt('catalogue database', () => database[Symbol.asyncDispose]());
+  const ruledBy = JSON.stringify([settings.copies, settings.rules]);
   const net = { everyMs: settings.coldFullScanIntervalMs, filesPerSecond: settings.coldWalkRate };
   const catalogue = supervisor.spawn(
-    () => new Catalogue({ ...context, database, file: paths.catalogue, net, emit: assigning.send }),
+    () => new Catalogue({ ...context, database, file: paths.catalogue, net, ruledBy, emit: assigning.send }),
     {
       mailboxLimit: MAILBOX,
     },
   );
+  catalogue.send({ kind: 'rules' });
+  followRules(context, catalogue);
   catalogue.send({ kind: 'scan' });
   supervisor.every(settings.coldScanIntervalMs, catalogue, () => ({ kind: 'scan' }));
   return { catalogue, database };
+}
+
+/** What changed within a second is taken in together. */
+function followRules({ supervisor, onRule }: NodeContext, catalogue: ActorRef<CatalogueMessage>): void {
+  const changed = new Set<string>();
+  onRule((segment) => changed.add(segment));
+  supervisor.every(SECOND_MS, { name: 'rules', send: (message: CatalogueMessage) => catalogue.send(message) }, () => {
+    const segments = [...changed];
+    changed.clear();
+    return { kind: 'rules', segments };
+  });
 }
 
 /** A reader in this process answers for the segment `_catalogue` too; without one it is bound here, for those that are handed on. */
@@ -182,7 +199,7 @@ interface PlacingParts {
 }
 
 function startPlacing(context: NodeContext, { leadership, catalogue, assigning }: PlacingParts): PlacerState {
-  const { supervisor, settings, view, self, bus, subjects } = context;
+  const { supervisor, settings, view, self, bus, subjects, calls } = context;
   const placer = new Placer({
     ...context,
     leadership,
@@ -198,7 +215,19 @@ function startPlacing(context: NodeContext, { leadership, catalogue, assigning }
     sayJson(bus, subjects.roll, message);
   };
   const roll = supervisor.spawn(() => new RollCall({ view, leadership, node: self.node, emit: say }));
+  const keeper = supervisor.spawn(
+    () =>
+      new RuleKeeper({
+        ...context,
+        leadership,
+        placement: () => context.placement.document,
+        rebuildAfterMs: settings.rebuildAfterMs,
+        rows: (ids) => ask(catalogue, (reply) => ({ kind: 'rows', ids, reply })),
+        copyOf: (node, segment) => calls.copy(node, segment),
+      }),
+  );
   supervisor.every(SECOND_MS, placing, () => ({ kind: 'tick' }));
+  supervisor.every(SECOND_MS, keeper, () => ({ kind: 'tick' }));
   supervisor.every(SECOND_MS, roll, () => ({ kind: 'tick' }));
   return placer;
 }

@@ -15,6 +15,7 @@ import { type CopyRate, FetchRate } from './fetch-rate.ts';
 import { FetchFailures } from './fetch-failures.ts';
 import { type ManifestReaderDeps, readManifest, type WholeManifest } from './manifest-reader.ts';
 import { Repairs } from './repairs.ts';
+import { wrongCopies } from './wrong-copies.ts';
 
 export type CopierMessage =
   | { readonly kind: 'assign'; readonly assign: Assign }
@@ -182,12 +183,12 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     await this.#tasks.idle();
   }
 
-  async #assigned({ term, epoch, sequence, changed, shredded }: Assign): Promise<void> {
+  async #assigned({ term, epoch, sequence, changed, shredded, unasked }: Assign): Promise<void> {
     const place = this.#place;
     if (place !== undefined && term < place.term) return;
     for (const segment of shredded) await this.#shredded(segment);
     // A repeat takes no number of its own: one that is ahead means that a message was missed.
-    const ahead = changed.length + shredded.length > 0 ? 1 : 0;
+    const ahead = changed.length + shredded.length + unasked.length > 0 ? 1 : 0;
     const next =
       place?.term === term &&
       place.epoch === epoch &&
@@ -198,6 +199,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     }
     this.#place = { term, epoch, sequence };
     for (const row of changed) this.#want(row);
+    for (const id of unasked) if (isSegmentId(id)) this.#unasked(id);
     // The manifest that is being read may be from before this change, and drops what it does not name.
     if (this.#reconciling !== undefined) this.#again = true;
   }
@@ -214,6 +216,14 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#wanted.set(row.id, row);
     this.#failures.clear(row.id);
     void this.#tasks.run(row.id, () => this.#fetch(row.id as SegmentId));
+  }
+
+  #unasked(id: SegmentId): void {
+    const isComing = this.#wanted.has(id);
+    if (!isComing && this.#deps.inventory.held(id) === undefined) return;
+    this.#remover.unask(id);
+    // What is to be repaired may be gone from cold storage, and then nobody names it: its fetch finds out whether it is to be kept.
+    if (isComing && !this.repairs.has(id)) this.#unwant(id);
   }
 
   #unwant(id: SegmentId): void {
@@ -334,7 +344,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
 
   async #reconcile(): Promise<void> {
     const take = async (rows: readonly ManifestRow[]): Promise<void> => {
-      const others = new Set<string>(await this.#others(rows));
+      const others = new Set<string>(await wrongCopies(this.#deps.inventory, rows, (id) => this.#fetching.has(id)));
       for (const row of rows) {
         if (others.has(row.id)) await this.#replace(row.id as SegmentId, row, 'manifest');
         else this.#want(row);
@@ -346,16 +356,5 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#remover.keepOnly(ids, unasked);
     // What is to be repaired may be gone from cold storage, and then nobody names it: its fetch finds out whether it is to be kept.
     for (const id of unasked) if (!this.repairs.has(id)) this.#unwant(id);
-  }
-
-  /** Copies that have the right number and something else in them are as bad as damaged ones. */
-  #others(rows: readonly ManifestRow[]): Promise<readonly SegmentId[]> {
-    const { inventory } = this.#deps;
-    const compared: [string, number, string][] = [];
-    for (const { id, version, sha256 } of rows) {
-      if (sha256 === null || !isSegmentId(id) || this.#fetching.has(id)) continue;
-      if (inventory.held(id)?.version === version) compared.push([id, version, sha256]);
-    }
-    return inventory.others(compared);
   }
 }

@@ -58,6 +58,13 @@ export class CopyRemover {
     this.#unasked.delete(id);
   }
 
+  /** Nobody asks for it any more: whether it may go is looked at in turn. */
+  unask(id: SegmentId): void {
+    const now = this.#deps.clock.monotonic();
+    if (!this.#unasked.has(id)) this.#unasked.set(id, { freeSince: undefined, lookAt: now });
+    this.#nextLookAt = Math.min(this.#nextLookAt, now);
+  }
+
   isUnasked(id: SegmentId): boolean {
     return this.#unasked.has(id);
   }

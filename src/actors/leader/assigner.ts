@@ -4,12 +4,14 @@ import { type Assign } from '../../messages/node-messages.ts';
 import { nodesOf } from '../../model/placement.ts';
 import { type PlacementDocument } from '../../model/placement-document.ts';
 import { slotOf } from '../../model/slot.ts';
+import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
-import { type CatalogueChange } from './catalogue.ts';
+import { type CatalogueChange, type CatalogueRuled } from './catalogue.ts';
 import { type LeadershipState } from './leadership.ts';
 
 export type AssignerMessage =
   | CatalogueChange
+  | CatalogueRuled
   | { readonly kind: 'shredded'; readonly segment: string }
   /** The placement was written anew. */
   | { readonly kind: 'placed' }
@@ -19,6 +21,8 @@ export type AssignerMessage =
 export interface AssignerDeps {
   readonly leadership: LeadershipState;
   readonly placement: () => PlacementDocument | undefined;
+  /** Nodes beside those of its slot that the segment's own rule names. */
+  readonly extra: (segment: string) => readonly string[];
   /** Every node that keeps copies and lives: one that the placement names no more has some to give up. */
   readonly nodes: () => readonly string[];
   readonly emit: Emit<{ readonly node: string; readonly assign: Assign }>;
@@ -45,9 +49,11 @@ export class Assigner implements Actor<AssignerMessage> {
       case 'changed':
         this.#changed(message.rows, placement);
         return;
+      case 'ruled':
+        this.#ruled(message.rows, placement);
+        return;
       case 'shredded':
-        for (const node of this.#everybody(placement))
-          this.#say(node, placement, { changed: [], shredded: [message.segment] });
+        for (const node of this.#everybody(placement)) this.#say(node, placement, { shredded: [message.segment] });
         return;
       case 'placed':
       case 'repeat':
@@ -77,8 +83,8 @@ export class Assigner implements Actor<AssignerMessage> {
   #changed(rows: CatalogueChange['rows'], placement: PlacementDocument): void {
     const forNode = new Map<string, ManifestRow[]>();
     for (const { copies, tier, ...row } of rows) {
-      if (tier === 'cold') continue;
-      for (const node of nodesOf(placement.target, slotOf(row.id)).slice(0, copies)) {
+      if (row.version === 0) continue;
+      for (const node of this.#nodesOf(row.id, { copies, tier }, placement)) {
         const list = forNode.get(node);
         if (list === undefined) forNode.set(node, [row]);
         else list.push(row);
@@ -86,18 +92,41 @@ export class Assigner implements Actor<AssignerMessage> {
     }
     for (const [node, changed] of forNode) {
       for (let at = 0; at < changed.length; at += MOST_ROWS)
-        this.#say(node, placement, { changed: changed.slice(at, at + MOST_ROWS), shredded: [] });
+        this.#say(node, placement, { changed: changed.slice(at, at + MOST_ROWS) });
     }
   }
 
-  #say(node: string, { epoch }: PlacementDocument, news: Pick<Assign, 'changed' | 'shredded'>): void {
+  /** Those who are to have a copy are told of it, all others that they are not. */
+  #ruled(rows: CatalogueRuled['rows'], placement: PlacementDocument): void {
+    this.#changed(rows, placement);
+    const without = new Map<string, string[]>(Array.from(this.#everybody(placement), (node) => [node, []]));
+    for (const { id, copies, tier } of rows) {
+      const holders = new Set<string>(this.#nodesOf(id, { copies, tier }, placement));
+      for (const [node, list] of without) if (!holders.has(node)) list.push(id);
+    }
+    for (const [node, unasked] of without) {
+      for (let at = 0; at < unasked.length; at += MOST_ROWS)
+        this.#say(node, placement, { unasked: unasked.slice(at, at + MOST_ROWS) });
+    }
+  }
+
+  #nodesOf(id: string, treatment: SegmentTreatment, { target }: PlacementDocument): readonly string[] {
+    if (treatment.tier === 'cold') return [];
+    return [...nodesOf(target, slotOf(id)).slice(0, treatment.copies), ...this.#deps.extra(id)];
+  }
+
+  #say(node: string, { epoch }: PlacementDocument, news: Partial<Assign>): void {
     const sequence = this.sequenceOf(node) + 1;
     this.#sequences.set(node, sequence);
-    this.#deps.emit({ node, assign: { term: this.#term ?? 0, epoch, sequence, ...news } });
+    this.#emit(node, { epoch, sequence, ...news });
   }
 
   #repeat(node: string, { epoch }: PlacementDocument): void {
     const sequence = this.sequenceOf(node);
-    this.#deps.emit({ node, assign: { term: this.#term ?? 0, epoch, sequence, changed: [], shredded: [] } });
+    this.#emit(node, { epoch, sequence });
+  }
+
+  #emit(node: string, news: Pick<Assign, 'epoch' | 'sequence'> & Partial<Assign>): void {
+    this.#deps.emit({ node, assign: { term: this.#term ?? 0, changed: [], shredded: [], unasked: [], ...news } });
   }
 }

@@ -1,5 +1,6 @@
 import { type LocalDatabase, type SqlValue } from '../../engine/engine.ts';
-import { type ManifestAnswer } from '../../messages/control.ts';
+import { type ManifestAnswer, type ManifestRow } from '../../messages/control.ts';
+import { type RuleDocument } from '../../messages/documents.ts';
 import { parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { slotOf } from '../../model/slot.ts';
@@ -35,7 +36,7 @@ export interface KnownFile {
 /** In the order of COLUMNS. */
 export type SegmentCells = readonly SqlValue[];
 
-const COLUMNS = "id, slot, tier, version, size_bytes, lower(nullif(hex(sha256), '')), schema";
+const COLUMNS = "id, slot, tier, version, size_bytes, lower(nullif(hex(sha256), '')), schema, copies, vanished";
 const PUT = `insert into segment (id, slot, tier, copies, version, size_bytes, sha256, schema, modified_ms)
   values (?, ?, ?, ?, ?, ?, unhex(?), ?, ?)
   on conflict (id) do update set tier = excluded.tier, copies = excluded.copies, version = excluded.version, size_bytes = excluded.size_bytes,
@@ -79,6 +80,44 @@ export class CatalogueRows {
 
   async remove(ids: readonly SegmentId[]): Promise<void> {
     await this.#database.run([{ sql: 'delete from segment where id = ?', rows: ids.map((id) => [id]) }]);
+  }
+
+  /** Sets tier and copies of those that are known as the rules have them now. */
+  async treat(ids: readonly string[]): Promise<void> {
+    const before = await this.these(ids);
+    const changed = before.filter(([id, , tier, , , , , copies]) => {
+      const now = this.#rule(String(id));
+      return now.tier !== tier || now.copies !== copies;
+    });
+    const rows = changed.map(([id]) => [this.#rule(String(id)).tier, this.#rule(String(id)).copies, id ?? null]);
+    if (rows.length > 0)
+      await this.#database.run([{ sql: 'update segment set tier = ?, copies = ? where id = ?', rows }]);
+  }
+
+  /** What the metadata store has of rules for single segments, to be found without it. */
+  async keepRules(rules: readonly RuleDocument[], gone: readonly string[]): Promise<void> {
+    const put = 'insert or replace into rules values (?, ?, ?, ?, ?)';
+    const rows = rules.map(({ segment, copies, tier, hot, sinceMs }) => [
+      ...[segment, copies, tier, hot?.copies ?? null],
+      sinceMs,
+    ]);
+    await this.#database.run([
+      { sql: put, rows },
+      { sql: 'delete from rules where id = ?', rows: gone.map((id) => [id]) },
+    ]);
+  }
+
+  async keptRules(): Promise<readonly string[]> {
+    return (await this.#database.all('select id from rules')).map(([id]) => String(id));
+  }
+
+  /** Whether tier and copies of all rows are by those settings. */
+  async isSettledBy(settings: string): Promise<boolean> {
+    return (await this.#database.all('select 1 from settled where settings = ?', [settings])).length > 0;
+  }
+
+  async settledBy(settings: string): Promise<void> {
+    await this.#database.run([{ sql: 'insert or replace into settled values (1, ?)', params: [settings] }]);
   }
 
   /** False when it was not known, never published, or had vanished before. */
@@ -133,6 +172,20 @@ export class CatalogueRows {
     return (await this.#database.all(sql, [after, last, limit])).map(([key]) => Number(key));
   }
 
+  /** Keys of all segments, in their order, after `after` and up to `last`. */
+  async keysOf(after: number, last: number, limit: number): Promise<readonly number[]> {
+    const sql = 'select key from segment where key > ? and key <= ? order by key limit ?';
+    return (await this.#database.all(sql, [after, last, limit])).map(([key]) => Number(key));
+  }
+
+  /** Of these, the published ones of the hot tier, as a manifest names them. */
+  async manifestOf(ids: readonly string[]): Promise<readonly ManifestRow[]> {
+    const rows = await this.these(ids);
+    return rows
+      .filter(([, , tier, version]) => tier === 'hot' && Number(version) > 0)
+      .map(([id, , , version, size, sha256]) => manifestRow([id, version, size, sha256]));
+  }
+
   async ids(keys: readonly number[]): Promise<readonly SegmentId[]> {
     const sql = 'select id from segment where key in (select value from json_each(?)) order by key';
     return (await this.#database.all(sql, [JSON.stringify(keys)])).map(([id]) => parseSegmentId(id));
@@ -177,15 +230,19 @@ export class CatalogueRows {
       const some = JSON.stringify(ahead.slice(at, at + many));
       found.push(...(await this.#database.all(sql, [some, afterSlot, afterKey, limit - found.length, runs])));
     }
-    const rows = found.map(([id, version, size, sha256]) => ({
-      id: String(id),
-      version: Number(version),
-      sizeBytes: Number(size),
-      sha256: typeof sha256 === 'string' ? sha256 : null,
-    }));
+    const rows = found.map(([id, version, size, sha256]) => manifestRow([id, version, size, sha256]));
     const last = found.at(-1);
     return found.length < limit || last === undefined
       ? { rows }
       : { rows, next: `${String(last[4])}:${String(last[5])}` };
   }
+}
+
+function manifestRow([id, version, size, sha256]: readonly (SqlValue | undefined)[]): ManifestRow {
+  return {
+    id: String(id),
+    version: Number(version),
+    sizeBytes: Number(size),
+    sha256: typeof sha256 === 'string' ? sha256 : null,
+  };
 }

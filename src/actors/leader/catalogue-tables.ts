@@ -30,6 +30,12 @@ export const CATALOGUE_MIGRATIONS = [
    ${sumsFollow('segment')}`,
   // One row: when a listing of cold storage was complete. Before that the catalogue may know of a part only.
   `create table listed (only integer primary key check (only = 1), at_ms integer not null)`,
+  // Segments with rules of their own, as the metadata store has them; kept here too, as what an operator asked for is nowhere else once that is lost.
+  // One row of `settled`: the settings by which the tier and the copies of all rows were set.
+  `create table rules (
+     id text primary key, copies integer, tier text, hot_copies integer, since_ms integer not null
+   ) without rowid;
+   create table settled (only integer primary key check (only = 1), settings text not null)`,
 ];
 
 /** Triggers that keep `sums` true to the rows of that table. Part of migrations that have been made: never changed. */

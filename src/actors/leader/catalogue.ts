@@ -23,6 +23,7 @@ import {
   type SegmentCells,
   type SlotRank,
 } from './catalogue-rows.ts';
+import { CatalogueRules } from './catalogue-rules.ts';
 import { ColdScan, type ScanNet } from './cold-scan.ts';
 
 export type CatalogueMessage =
@@ -34,6 +35,8 @@ export type CatalogueMessage =
   | { readonly kind: 'settled'; readonly entries: readonly CatalogueEntry[]; readonly reply: Reply<void> }
   /** Takes in the segments that only their leases know of: those that another leader granted and that were never published. */
   | { readonly kind: 'adopt' }
+  /** The rules of these segments came, changed or went. Of all, without `segments`: what changed while nobody was told, that of the settings included. */
+  | { readonly kind: 'rules'; readonly segments?: readonly string[] | undefined }
   | { readonly kind: 'granted'; readonly segment: SegmentId; readonly schema: string; readonly reply: Reply<void> }
   | {
       readonly kind: 'published';
@@ -47,6 +50,12 @@ export type CatalogueMessage =
   | { readonly kind: 'sums'; readonly reply: Reply<SlotSums> }
   /** The same, or undefined while cold storage was never listed to its end: parts of it would be taken for empty. */
   | { readonly kind: 'weights'; readonly reply: Reply<SlotSums | undefined> }
+  /** Of these segments, what a node that is to hold them has to have. */
+  | {
+      readonly kind: 'rows';
+      readonly ids: readonly string[];
+      readonly reply: Reply<readonly ManifestRow[]>;
+    }
   | {
       readonly kind: 'manifest';
       readonly slots: readonly SlotRank[];
@@ -60,6 +69,12 @@ export interface CatalogueChange {
   readonly rows: readonly (ManifestRow & { readonly copies: number; readonly tier: 'hot' | 'cold' })[];
 }
 
+/** Tier or copies of segments changed: nodes that hold them may have to give them up. */
+export interface CatalogueRuled {
+  readonly kind: 'ruled';
+  readonly rows: CatalogueChange['rows'];
+}
+
 export interface CatalogueDeps {
   readonly clock: Clock;
   readonly database: LocalDatabase;
@@ -69,7 +84,9 @@ export interface CatalogueDeps {
   readonly cold: ColdStore;
   readonly view: ClusterView;
   readonly rule: (id: string) => SegmentTreatment;
-  readonly emit: Emit<CatalogueChange>;
+  /** The rules of the settings, as one text: when it is another one than at the last start, all rows are gone through. */
+  readonly ruledBy?: string | undefined;
+  readonly emit: Emit<CatalogueChange | CatalogueRuled>;
   readonly log: Log;
   readonly net?: ScanNet;
 }
@@ -84,11 +101,13 @@ export class Catalogue implements Actor<CatalogueMessage> {
   readonly #stopping = new AbortController();
   readonly #rows: CatalogueRows;
   readonly #scan: ColdScan;
+  readonly #rules: CatalogueRules;
   #scanning: Promise<void> | undefined;
 
   constructor(deps: CatalogueDeps) {
     this.#deps = deps;
     this.#rows = new CatalogueRows(deps.database, deps.rule);
+    this.#rules = new CatalogueRules({ ...deps, rows: this.#rows });
     this.#scan = new ColdScan({ ...deps, rows: this.#rows, found: (files) => this.#take(files) });
   }
 
@@ -100,16 +119,16 @@ export class Catalogue implements Actor<CatalogueMessage> {
         });
         return;
       case 'take':
-        await replyWith(
-          message.reply,
-          this.#scan.take(message.files).then(() => undefined),
-        );
+        await replyWith(message.reply, this.#takeFiles(message.files));
         return;
       case 'settled':
         await replyWith(message.reply, this.#take(message.entries));
         return;
       case 'adopt':
         await this.#adopt();
+        return;
+      case 'rules':
+        await this.#rules.take(message.segments);
         return;
       case 'granted':
         await replyWith(message.reply, this.#rows.grant([message]));
@@ -131,6 +150,9 @@ export class Catalogue implements Actor<CatalogueMessage> {
         return;
       case 'weights':
         void replyWith(message.reply, this.#weights());
+        return;
+      case 'rows':
+        void replyWith(message.reply, this.#rows.manifestOf(message.ids));
         return;
       case 'manifest':
         void replyWith(message.reply, this.#rows.manifest(message.slots, message.after, message.limit));
@@ -158,6 +180,10 @@ export class Catalogue implements Actor<CatalogueMessage> {
     for (let at = 0; at < held.length; at += BATCH) await this.#rows.grant(held.slice(at, at + BATCH));
     const shredded = leases.filter(({ state }) => state === 'shredded').map(({ segment }) => parseSegmentId(segment));
     for (let at = 0; at < shredded.length; at += BATCH) await this.#rows.remove(shredded.slice(at, at + BATCH));
+  }
+
+  async #takeFiles(files: readonly ColdFile[]): Promise<void> {
+    await this.#scan.take(files);
   }
 
   async #published(id: SegmentId, { version, sizeBytes, sha256, modifiedMs }: Published): Promise<void> {

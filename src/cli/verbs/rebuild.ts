@@ -49,7 +49,7 @@ Until this command has ended nothing is granted, placed or deleted, and only rea
 Start every node first: what is on one that is away is taken in when the command is run again after it is back.
 
 Leases come from the journal, where there is one, and from the files of segments that were open for writing; the placement
-from where the copies are; schemas from the journal. It may be broken off and run again at any time.
+from where the copies are; schemas from the journal; rules of single segments from the catalogue of the leader. It may be broken off and run again at any time.
 What could not be settled is listed, one line each; the exit code is 0 when nothing is left for you to do, 1 when something is.
 
 Examples:
@@ -144,11 +144,11 @@ function describe({ kind, segment, node, why }: RebuildFinding): string {
 }
 
 function summarise({ dryRun, counts }: Answer): string {
-  const { nodes, segments, held, released, shredded, kept, schemas, opened } = counts;
+  const { nodes, segments, held, released, shredded, kept, schemas, rules, opened } = counts;
   const would = dryRun ? 'would be made: ' : 'made: ';
   return (
     `${String(nodes)} nodes and ${String(segments)} segments; ${would}leases: ${String(held)} held, ${String(released)} released, ` +
-    `${String(shredded)} shredded; ${String(kept)} leases were there; ${String(schemas)} schemas; ${String(opened)} segments opened\n`
+    `${String(shredded)} shredded; ${String(kept)} leases were there; ${String(schemas)} schemas; ${String(rules)} rules; ${String(opened)} segments opened\n`
   );
 }
 

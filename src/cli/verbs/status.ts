@@ -107,10 +107,24 @@ function describe(status: StatusAnswer, isTty: boolean): string {
   return [
     `${lead}; placement epoch ${String(placement.epoch)}\n`,
     `segments: ${String(segments.hot)} hot (${hot}), ${String(segments.cold)} cold (${cold}), ${String(segments.writable)} writable\n`,
+    ...describeRules(status).map((line) => `${line}\n`),
     ...attention(status).map((line) => `${line}\n`),
     '\n',
     formatTable(COLUMNS, rows, { isTty }),
   ].join('');
+}
+
+function describeRules({ rules: { segments, hot, short } }: StatusAnswer): string[] {
+  const lines: string[] = [];
+  if (segments > 0 || hot > 0) {
+    const raised = hot === 0 ? '' : `; ${String(hot)} have more copies while they are read so much`;
+    lines.push(`rules: ${String(segments)} segments have copies or a tier of their own${raised}; trough rule list`);
+  }
+  for (const { segment, copies, placed } of short)
+    lines.push(
+      `too few nodes: ${segment} is to have ${String(copies)} copies, and there are nodes for ${String(placed)}`,
+    );
+  return lines;
 }
 
 function stateOf({ state, drain }: NodeStatus): string {

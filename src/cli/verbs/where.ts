@@ -26,13 +26,20 @@ export function addWhereVerb(program: Command, { context }: Verbs): void {
 function describe(answer: SegmentAnswer): string {
   const { id, slot, tier, copies, version, sizeBytes, nodes, state } = answer;
   const published = version === 0 ? 'never published' : `version ${String(version)} (${roughByteSize(sizeBytes)})`;
-  const wanted = tier === 'cold' ? 'tier cold, read through a cache' : `${String(copies)} copies`;
+  const wanted =
+    tier === 'cold' ? `tier cold${ruleOf(answer)}, read through a cache` : `${String(copies)} copies${ruleOf(answer)}`;
   return [
     `${id}: slot ${slotName(slot as Slot)}, ${state}, ${wanted}; in cold storage: ${published}\n`,
     `lease: ${leaseOf(answer)}\n`,
     // The reason is the last column and is never cut.
     nodes.length === 0 ? '' : `\n${formatTable(COLUMNS, nodes.map(rowOf), { isTty: false })}`,
   ].join('');
+}
+
+function ruleOf({ rule }: SegmentAnswer): string {
+  if (rule === undefined) return '';
+  const { hotCopies, copies } = rule;
+  return hotCopies !== null && hotCopies > (copies ?? 0) ? ' (it is read very much)' : ' (by a rule of its own)';
 }
 
 function leaseOf({ lease }: SegmentAnswer): string {

@@ -20,17 +20,19 @@ function scene() {
     placement: { term: 1, epoch: 4, target, serving: target },
   };
   const alive: string[] = [];
+  const extra = new Map<string, string[]>();
   const said: { node: string; assign: Assign }[] = [];
   const assigner = new Assigner({
     leadership,
     placement: () => state.placement,
+    extra: (id) => extra.get(id) ?? [],
     nodes: () => alive,
     emit: (item) => said.push(item),
   });
   const change = (id: string, copies = 2, tier: 'hot' | 'cold' = 'hot'): void => {
     assigner.receive({ kind: 'changed', rows: [{ id, version: 7, sizeBytes: 1, sha256: null, copies, tier }] });
   };
-  return { leadership, state, alive, assigner, said, change, take: () => said.splice(0) };
+  return { leadership, state, alive, extra, assigner, said, change, take: () => said.splice(0) };
 }
 
 test('a changed segment is told to the first of its nodes, as many as it has copies', () => {
@@ -43,7 +45,7 @@ test('a changed segment is told to the first of its nodes, as many as it has cop
     {
       node: ranked[0],
       assign: {
-        ...{ term: 1, epoch: 4, sequence: 2, shredded: [] },
+        ...{ term: 1, epoch: 4, sequence: 2, shredded: [], unasked: [] },
         changed: [{ id: 's', version: 7, sizeBytes: 1, sha256: null }],
       },
     },
@@ -151,4 +153,25 @@ test('a node that keeps copies and is placed no more hears of placements and shr
       .filter(({ node }) => node === 'n9')
       .map(({ assign }) => assign.shredded),
   ).toEqual([['s']]);
+});
+
+test('a segment whose rule changed is told to its nodes, also to those beside its slot; all others may have to give it up', () => {
+  const { assigner, alive, extra, take } = scene();
+  const ranked = nodesOf(target, slotOf('s'));
+  const third = ['n1', 'n2', 'n3'].find((node) => !ranked.some((one) => one === node)) ?? '';
+  alive.push('n1', 'n2', 'n3', 'n4');
+  extra.set('s', ['n4']);
+  const row = { id: 's', version: 7, sizeBytes: 1, sha256: null };
+  assigner.receive({ kind: 'ruled', rows: [{ ...row, copies: 3, tier: 'hot' }] });
+  const said = take().map(({ node, assign: { changed, unasked } }) => [node, changed.length, unasked]);
+  expect(said).toEqual([
+    [ranked[0], 1, []],
+    [ranked[1], 1, []],
+    ['n4', 1, []],
+    [third, 0, ['s']],
+  ]);
+  assigner.receive({ kind: 'ruled', rows: [{ ...row, copies: 3, tier: 'cold' }] });
+  expect(take().map(({ node, assign }) => [node, assign.unasked])).toEqual(alive.map((node) => [node, ['s']]));
+  assigner.receive({ kind: 'ruled', rows: [{ ...row, version: 0, copies: 3, tier: 'hot' }] });
+  expect(take().flatMap(({ assign }) => assign.changed)).toEqual([]);
 });

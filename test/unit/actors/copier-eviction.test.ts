@@ -146,3 +146,33 @@ test('a copy that arrives when it is no longer asked for goes like the others, a
   await tick(500);
   expect([content('a'), inventory.count]).toEqual([undefined, 0]);
 });
+
+test('a copy that a message calls unasked goes when the documents agree, after the grace time, and not before', async () => {
+  const { leader, named, tick, assign, row, content } = await copying();
+  leader.rows = [row('a', 'one', 70), row('b', 'two', 70)];
+  await tick();
+  named.add('b');
+  await assign({ sequence: 1, unasked: ['a', 'b', 'never-heard-of'] });
+  await tick(500);
+  await tick(59_000);
+  expect([content('a'), content('b')]).toEqual(['one', 'two']);
+  await tick(1_000);
+  expect([content('a'), content('b')]).toEqual([undefined, 'two']);
+});
+
+test('a copy that is asked for again after it was unasked stays, and one that was to come does not come', async () => {
+  const { leader, cold, tick, assign, row, content, copier } = await copying();
+  const a = row('a', 'one', 70);
+  leader.rows = [a];
+  await tick();
+  await assign({ sequence: 1, unasked: ['a'] });
+  await assign({ sequence: 2, changed: [a] });
+  await tick(120_000);
+  expect(content('a')).toBe('one');
+  const b = row('b', 'two', 70);
+  await cold.remove(B);
+  await assign({ sequence: 3, changed: [b] });
+  expect(copier.wantedOf(B)).not.toBeNull();
+  await assign({ sequence: 4, unasked: ['b'] });
+  expect(copier.wantedOf(B)).toBeNull();
+});

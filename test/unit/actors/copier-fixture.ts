@@ -77,7 +77,7 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     await cluster.settle();
   };
   const assign = async (changes: Partial<Assign>): Promise<void> => {
-    const base = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: [] };
+    const base = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: [], unasked: [] };
     await copier.receive({ kind: 'assign', assign: { ...base, ...changes } });
     await cluster.settle();
   };

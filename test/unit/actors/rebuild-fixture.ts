@@ -1,4 +1,5 @@
 import { type CatalogueEntry } from '../../../src/actors/leader/catalogue-rows.ts';
+import { type RebuildDeps } from '../../../src/actors/leader/rebuild/rebuild-deps.ts';
 import { RebuildReport } from '../../../src/actors/leader/rebuild/rebuild-report.ts';
 import { type RebuildRow } from '../../../src/actors/leader/rebuild/rebuild-rows.ts';
 import { RebuildRun } from '../../../src/actors/leader/rebuild/rebuild-run.ts';
@@ -26,6 +27,8 @@ export class RebuildScene {
   readonly checksums = new Map<string, string>();
   readonly settled: CatalogueEntry[] = [];
   readonly opened: string[] = [];
+  /** What the catalogue has kept of rules. */
+  readonly rules: Awaited<ReturnType<RebuildDeps['rows']['rules']>>[number][] = [];
   /** Called before each question to a node. */
   asked: (node: string, what: string) => void = () => undefined;
 
@@ -72,6 +75,7 @@ export class RebuildScene {
           of: (ids) => Promise.resolve(new Map([...this.rows].filter(([id]) => ids.includes(id)))),
           count: () => Promise.resolve(this.rows.size),
           schemas: () => Promise.resolve(new Map()),
+          rules: () => Promise.resolve(this.rules),
         },
         catalogue: {
           settled: (entries) => {

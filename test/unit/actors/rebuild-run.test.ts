@@ -137,3 +137,23 @@ test('a store that was not lost is left alone unless it is forced', async () => 
   expect((await scene.rebuild()).failure).toMatchObject({ code: 'REQUEST_INVALID' });
   expect((await scene.rebuild({ force: true })).failure).toBeNull();
 });
+
+test('rules of single segments come from what the catalogue has kept, and what the store has stays', async () => {
+  const scene = await RebuildScene.of('n1');
+  scene.rules.push(
+    { segment: 'a', copies: 3, tier: null, sinceMs: 5 },
+    { segment: 'b', copies: null, tier: 'cold', sinceMs: 6 },
+  );
+  await scene.cluster.put(keys.rule('b'), { segment: 'b', copies: 2, sinceMs: 7 });
+  const { counts, findings } = await scene.rebuild();
+  expect(counts.rules).toBe(1);
+  expect(await scene.documentAt(keys.rule('a'))).toMatchObject({
+    segment: 'a',
+    copies: 3,
+    tier: null,
+    sinceMs: 5,
+    extra: [],
+  });
+  expect(await scene.documentAt(keys.rule('b'))).toMatchObject({ copies: 2 });
+  expect(findings.filter(({ kind, why }) => kind === 'forgotten' && why.includes('rule list'))).toHaveLength(1);
+});

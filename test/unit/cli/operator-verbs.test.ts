@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type PlanAnswer, type SegmentAnswer, type StatusAnswer } from '../../../src/messages/control.ts';
+import { type SegmentRuleRow } from '../../../src/messages/segment-rule.ts';
 import { cli, type CliRun, type CliSetting } from './cli-harness.ts';
 import { FakeTrough } from './fake-trough.ts';
 
@@ -37,6 +38,7 @@ const calm: StatusAnswer = {
     leftMs: null,
     overQuota: [],
   },
+  rules: { segments: 0, hot: 0, short: [] },
 };
 const busy: StatusAnswer = {
   ...calm,
@@ -194,4 +196,55 @@ test('drain and undrain say what changed', async () => {
   expect((await run(['drain', 'n3'], { node: 'n3', sinceMs: 5, changed: false })).out).toMatch(/already/);
   const back = await run(['undrain', 'n3'], { node: 'n3', sinceMs: null, changed: true });
   expect([back.seen[0]?.url, back.out]).toEqual(['/v1/undrain', 'n3 gets its share again\n']);
+});
+
+const ruled: SegmentRuleRow = {
+  ...{ segment: 'ATL', copies: 5, tier: null, sinceMs: 0, hot: null, placed: 3 },
+  gets: { copies: 5, tier: 'hot' },
+  bySettings: { copies: 2, tier: 'hot' },
+};
+
+test('a rule is set, removed and listed', async () => {
+  const set = await run(['rule', 'set', 'ATL', '--copies', '5'], { rules: [ruled], changed: true });
+  expect(set.seen).toMatchObject([{ method: 'POST', url: '/v1/segments/ATL/rule', body: '{"copies":5}' }]);
+  expect(set.out).toBe('ATL: tier hot, 5 copies (the settings say hot, 2)\n');
+  const cold = { ...ruled, copies: null, tier: 'cold', gets: { copies: 2, tier: 'cold' }, placed: 0 };
+  const tier = await run(['rule', 'set', 'ATL', '--tier', 'cold'], { rules: [cold], changed: true });
+  expect(tier.seen).toMatchObject([{ body: '{"tier":"cold"}' }]);
+  expect(tier.out).toBe('ATL: tier cold, no copies (the settings say hot, 2)\n');
+
+  const removed = await run(['rule', 'remove', 'ATL'], { rules: [], changed: true });
+  expect(removed.seen).toMatchObject([{ method: 'DELETE', url: '/v1/segments/ATL/rule' }]);
+  expect(removed.out).toBe('ATL is as the settings say again\n');
+  const none = await run(['rule', 'remove', 'ATL'], { rules: [], changed: false });
+  expect(none.out).toBe('ATL had no rule of its own\n');
+
+  const hot = {
+    ...ruled,
+    segment: 'LAX',
+    copies: null,
+    hot: { copies: 3, sinceMs: 0 },
+    gets: { copies: 3, tier: 'hot' },
+  };
+  const list = await run(['rule', 'list'], { rules: [ruled, cold, hot], changed: false });
+  expect(list.out).toMatch(/ATL +5 +hot +hot, 2 +3 +an operator asked for it; 2 have no node\n/);
+  expect(list.out).toMatch(/ATL +- +cold +hot, 2 +- +an operator asked for it\n/);
+  expect(list.out).toMatch(/LAX +3 +hot +hot, 2 +3 +read very much since 1970-01-01T00:00:00Z\n/);
+  expect((await run(['rule', 'ls'], { rules: [], changed: false })).out).toBe('');
+});
+
+test('a rule that says nothing, or what no rule can say, is refused before anything is asked', async () => {
+  for (const args of [[], ['--copies', '0'], ['--copies', 'many'], ['--tier', 'warm']]) {
+    const { code, seen } = await run(['rule', 'set', 'ATL', ...args], {});
+    expect([code, seen]).toEqual([2, []]);
+  }
+});
+
+test('the status says how many segments have rules, and which cannot have what they say', async () => {
+  const rules = { segments: 4, hot: 1, short: [{ segment: 'ATL', copies: 5, placed: 3 }] };
+  const { out } = await run(['status'], { ...calm, rules });
+  expect(out.split('\n').slice(2, 4)).toEqual([
+    'rules: 4 segments have copies or a tier of their own; 1 have more copies while they are read so much; trough rule list',
+    'too few nodes: ATL is to have 5 copies, and there are nodes for 3',
+  ]);
 });

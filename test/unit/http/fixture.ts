@@ -126,6 +126,7 @@ export function fakeControl(verbs: Partial<Control>): Control {
     status: notExpected,
     plan: notExpected,
     drain: notExpected,
+    rule: notExpected,
     coldCheck: notExpected,
     rebuild: notExpected,
     ...verbs,

@@ -34,6 +34,7 @@ const verbs = {
   status: refuse,
   plan: refuse,
   drain: refuse,
+  rule: refuse,
   coldCheck: refuse,
   rebuild: refuse,
 };
@@ -48,6 +49,7 @@ const BODIES: Readonly<Record<string, string>> = {
   drain: '{"node":"n"}',
   undrain: '{"node":"n"}',
   moveWriter: '{"node":"n"}',
+  setRule: '{"copies":2}',
 };
 
 async function documentOf(handler: HttpHandler): Promise<Document> {

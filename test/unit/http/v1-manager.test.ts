@@ -39,6 +39,7 @@ const status = {
     leftMs: null,
     overQuota: [],
   },
+  rules: { segments: 0, hot: 0, short: [] },
 };
 
 describe('the /v1 face of the manager', () => {
@@ -104,6 +105,21 @@ describe('the /v1 face of the manager', () => {
     expect(JSON.parse(got.body)).toEqual({ segments: [], next: 'b' });
     expect((await ask(server, '/v1/segments?limit=x', { method: 'GET' })).status).toBe(400);
     expect((await ask(server, '/v1/segments?limit=0', { method: 'GET' })).status).toBe(400);
+  });
+
+  it('sets, removes and lists rules of single segments', async () => {
+    const asked: unknown[] = [];
+    const rule: Control['rule'] = (request) => {
+      asked.push(request);
+      return Promise.resolve({ rules: [], changed: true });
+    };
+    await using server = await manager({ rule });
+    await askJson(server, '/v1/segments/s1/rule', { copies: 3 });
+    await ask(server, '/v1/segments/s1/rule', { method: 'DELETE' });
+    expect(JSON.parse((await ask(server, '/v1/rules', { method: 'GET' })).body)).toEqual({ rules: [], changed: true });
+    expect(asked).toEqual([{ op: 'set', segment: 's1', copies: 3 }, { op: 'remove', segment: 's1' }, { op: 'list' }]);
+    for (const body of [{ copies: 0 }, { tier: 'warm' }, { nosuch: 1 }])
+      expect((await askJson(server, '/v1/segments/s1/rule', body)).status).toBe(400);
   });
 
   it('shows status and nodes', async () => {

@@ -161,13 +161,14 @@ test('keys are tokens, and say again what they were made of', () => {
     expect(parseKey(keys.node(name))).toEqual({ kind: 'node', name });
     expect(parseKey(keys.schema(name))).toEqual({ kind: 'schema', name });
     expect(parseKey(keys.drain(name))).toEqual({ kind: 'drain', name });
+    expect(parseKey(keys.rule(name))).toEqual({ kind: 'rule', name });
   }
   expect(parseKey(keys.leader)).toEqual({ kind: 'leader', name: '' });
   expect(parseKey(keys.placement)).toEqual({ kind: 'placement', name: '' });
 });
 
 test('a key of another kind is nothing of ours, and a name that no token stands for is refused', () => {
-  for (const key of ['rule.a', 'leader.a', 'nodes', 'x']) expect(parseKey(key)).toBeUndefined();
+  for (const key of ['other.a', 'leader.a', 'nodes', 'x']) expect(parseKey(key)).toBeUndefined();
   expect(() => parseKey('lease.=zz')).toThrow(invalid());
 });
 

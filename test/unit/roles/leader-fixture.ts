@@ -1,3 +1,4 @@
+import { placesOf, treatmentOf } from '../../../src/messages/copy-places.ts';
 import { type CopyReport } from '../../../src/messages/copy-report.ts';
 import { type SegmentAnswer, type SegmentRow } from '../../../src/messages/control.ts';
 import { keys } from '../../../src/messages/keys.ts';
@@ -18,12 +19,21 @@ export async function leading(names: readonly string[], copies = 2) {
   const cluster = new FakeCluster();
   for (const name of names) await cluster.node(name);
   await cluster.settle();
+  const placement = new PlacementView(cluster.view);
+  const bySettings = () => ({ copies, tier: 'hot' as const });
   const context = {
     view: cluster.view,
-    placement: new PlacementView(cluster.view),
+    placement,
     settings: { rebuildAfterMs: MS } as never,
     mostCopies: copies,
-    rule: () => ({ copies, tier: 'hot' as const }),
+    bySettings,
+    rule: (id: string) => treatmentOf(bySettings(), cluster.view.rule(id)?.document),
+    places: (id: string) =>
+      placesOf(
+        placement.of(slotOf(id)),
+        treatmentOf(bySettings(), cluster.view.rule(id)?.document),
+        cluster.view.rule(id)?.document,
+      ),
   };
   const reports = new Map<string, CopyReport>();
   const placed = (...on: string[]): Placement =>

@@ -83,3 +83,15 @@ test('a node that is emptied in steps is not over its quota for it', async () =>
   await cluster.put(keys.drain('n3'), { node: 'n3', sinceMs: 5 });
   expect(describeStatus(context, evenSums(1, 10)).placement.overQuota).toEqual([]);
 });
+
+test('what a node holds by rules of single segments counts against its quota, and too few nodes for a rule are said', async () => {
+  const { context, place, placed, cluster } = await leading(['n1', 'n2']);
+  const target = placed('n1', 'n2');
+  await place(target, target);
+  await cluster.put(keys.rule('s'), { segment: 's', sinceMs: 1, copies: 3 });
+  await cluster.put(keys.rule('t'), { segment: 't', sinceMs: 1, tier: 'cold' });
+  await cluster.put(keys.rule('u'), { segment: 'u', sinceMs: 1, hot: { copies: 2, sinceMs: 1 } });
+  const status = describeStatus(context, evenSums(1, 10), { extra: new Map([['n2', 2e9]]) });
+  expect(status.rules).toEqual({ segments: 2, hot: 1, short: [{ segment: 's', copies: 3, placed: 2 }] });
+  expect(status.placement.overQuota.map(({ node }) => node)).toEqual(['n2']);
+});

@@ -19,7 +19,7 @@ export interface RebuildDeps {
   readonly nodes: Pick<NodeCalls, 'open'>;
   /** NODE_UNAVAILABLE when it does not answer. */
   readonly survey: (node: string, request: SurveyRequest) => Promise<SurveyAnswer>;
-  readonly rows: Pick<RebuildRows, 'isListedSince' | 'of' | 'count' | 'schemas'>;
+  readonly rows: Pick<RebuildRows, 'isListedSince' | 'of' | 'count' | 'schemas' | 'rules'>;
   readonly catalogue: {
     /** What cold storage has of these is known now. */
     readonly settled: (entries: readonly CatalogueEntry[]) => Promise<void>;

@@ -16,7 +16,7 @@ export class RebuildReport {
   readonly dryRun: boolean;
   readonly counts: Counts = {
     ...{ nodes: 0, journalKeys: 0, hotFiles: 0, copies: 0, segments: 0 },
-    ...{ held: 0, released: 0, shredded: 0, kept: 0, schemas: 0, opened: 0 },
+    ...{ held: 0, released: 0, shredded: 0, kept: 0, schemas: 0, rules: 0, opened: 0 },
   };
   phase: RebuildPhase = 'listing';
   failure: { readonly code: string; readonly message: string } | null = null;

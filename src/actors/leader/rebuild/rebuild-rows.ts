@@ -1,3 +1,4 @@
+import { type RuleDocument } from '../../../messages/documents.ts';
 import { type LocalDatabase, type SqlValue } from '../../../engine/engine.ts';
 
 /** What the catalogue has of a segment. */
@@ -11,6 +12,8 @@ export interface RebuildRow {
   /** Cold storage has a file of it. */
   readonly isInCold: boolean;
 }
+
+type KeptRule = Pick<RuleDocument, 'segment' | 'copies' | 'tier' | 'sinceMs'>;
 
 /** The catalogue as a rebuild asks for it, in the leader's own database. */
 export class RebuildRows {
@@ -43,6 +46,18 @@ export class RebuildRows {
       'select schema, count(*) from segments where schema is not null group by schema',
     );
     return new Map(rows.map(([schema, many]) => [String(schema), Number(many)]));
+  }
+
+  /** What operators asked for single segments, as far as this process has seen it. */
+  async rules(): Promise<readonly KeptRule[]> {
+    const sql = 'select id, copies, tier, since_ms from rules where copies is not null or tier is not null order by id';
+    const rows = await this.#database.all(sql);
+    return rows.map(([id, copies, tier, sinceMs]) => ({
+      segment: String(id),
+      copies: copies === null ? null : Number(copies),
+      tier: tier === 'hot' || tier === 'cold' ? tier : null,
+      sinceMs: Number(sinceMs),
+    }));
   }
 }
 

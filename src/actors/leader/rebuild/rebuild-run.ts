@@ -14,6 +14,7 @@ import { RebuildHot } from './rebuild-hot.ts';
 import { RebuildJournal } from './rebuild-journal.ts';
 import { RebuildOpening } from './rebuild-opening.ts';
 import { type RebuildReport } from './rebuild-report.ts';
+import { writeRules } from './rebuild-rules.ts';
 import { RebuiltLeases } from './rebuilt-leases.ts';
 
 const STORE_DEADLINE_MS = 10_000;
@@ -59,6 +60,7 @@ export class RebuildRun {
     for (const node of this.#looked) await copies.collect(node, signal);
     report.phase = 'documents';
     await journal.writeSchemas(signal);
+    await writeRules(this.#deps, report, signal);
     report.counts.segments = await this.#deps.rows.count();
     report.find('forgotten', 'which nodes were being drained is kept nowhere else: drain them again');
     if (!dryRun) {

@@ -1,0 +1,92 @@
+import { TroughError } from '../../errors.ts';
+import { type Log } from '../../log.ts';
+import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
+import { type SegmentTreatment } from '../../model/segment-rules.ts';
+import { type Emit } from '../../runtime/actor.ts';
+import { type CatalogueRows, type SegmentCells } from './catalogue-rows.ts';
+import { type CatalogueRuled } from './catalogue.ts';
+
+export interface CatalogueRulesDeps {
+  readonly rows: CatalogueRows;
+  readonly view: ClusterView;
+  readonly rule: (id: string) => SegmentTreatment;
+  readonly ruledBy?: string | undefined;
+  readonly log: Log;
+  readonly emit: Emit<CatalogueRuled>;
+}
+
+const PAGE = 20_000;
+
+/** Keeps tier and copies of the catalogue's rows as the rules have them, those of single segments and those of the settings. */
+export class CatalogueRules {
+  readonly #deps: CatalogueRulesDeps;
+
+  constructor(deps: CatalogueRulesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Those of these segments; of all without, and then nobody is told: a leader that begins has a term of its own, in which every node asks for its manifest. */
+  async take(segments: readonly string[] | undefined): Promise<void> {
+    try {
+      if (segments === undefined) await this.#takeAll();
+      else await this.#takeThese(segments);
+    } catch (error) {
+      this.#deps.log.warn(
+        { actor: 'catalogue', err: TroughError.from(error) },
+        'rules could not be taken into the catalogue',
+      );
+    }
+  }
+
+  async #takeAll(): Promise<void> {
+    const { rows, view, ruledBy = '' } = this.#deps;
+    if (isLost(view)) return;
+    if (!(await rows.isSettledBy(ruledBy))) {
+      await this.#goThrough();
+      await rows.settledBy(ruledBy);
+    }
+    const present = Array.from(view.rules(), ({ document }) => document.segment);
+    await this.#keep([...new Set([...present, ...(await rows.keptRules())])]);
+  }
+
+  async #takeThese(segments: readonly string[]): Promise<void> {
+    if (segments.length === 0) return;
+    await this.#keep(segments);
+    // Also those of which only the nodes changed.
+    if (!isLost(this.#deps.view)) this.#say(await this.#deps.rows.these(segments));
+  }
+
+  async #keep(segments: readonly string[]): Promise<void> {
+    const { rows, view } = this.#deps;
+    // A store that was lost says nothing of rules: those that are kept here are what is left of them.
+    if (isLost(view) || segments.length === 0) return;
+    const documents = segments.map((id) => view.rule(id)?.document).filter((one) => one !== undefined);
+    const gone = segments.filter((id) => view.rule(id) === undefined);
+    await rows.keepRules(documents, gone);
+    await rows.treat(segments);
+  }
+
+  async #goThrough(): Promise<void> {
+    const { rows } = this.#deps;
+    const lastKey = await rows.lastKey();
+    for (let after = 0; ;) {
+      const keys = await rows.keysOf(after, lastKey, PAGE);
+      const last = keys.at(-1);
+      if (last === undefined) return;
+      await rows.treat(await rows.ids(keys));
+      after = last;
+    }
+  }
+
+  #say(cells: readonly SegmentCells[]): void {
+    if (cells.length === 0) return;
+    const rows = cells.map(([id, , , version, size, sha256]) => ({
+      id: String(id),
+      version: Number(version),
+      sizeBytes: Number(size),
+      sha256: typeof sha256 === 'string' ? sha256 : null,
+      ...this.#deps.rule(String(id)),
+    }));
+    this.#deps.emit({ kind: 'ruled', rows });
+  }
+}
