@@ -24,8 +24,8 @@ test('a catalogue of an older version keeps its rows, their versions and their s
   await using database = await engine.openDatabase(file, CATALOGUE_MIGRATIONS);
   const kept = new CatalogueRows(database, () => ({ copies: 2, tier: 'hot' }));
   expect(await kept.page('', undefined, 10)).toEqual([
-    ['a', slotOf('a'), 'cold', 80, 100, null, null],
-    ['b', slotOf('b'), 'hot', 71, 10, 'ab'.repeat(32), 'warc'],
+    ['a', slotOf('a'), 'cold', 80, 100, null, null, 1, 0],
+    ['b', slotOf('b'), 'hot', 71, 10, 'ab'.repeat(32), 'warc', 2, 0],
   ]);
   await kept.put([{ id: parseSegmentId('b'), version: 72, sizeBytes: 20, sha256: null, schema: null, modifiedMs: 72 }]);
   const sums = await kept.sums();

@@ -161,7 +161,7 @@ test('an unreadable document is reported, and the others are folded all the same
 
 test('a key that this version does not know changes nothing but the revision', async () => {
   const cluster = new FakeCluster();
-  const revision = await cluster.put('rule.abc', { copies: 3 });
+  const revision = await cluster.put('later.abc', { copies: 3 });
   expect(cluster.news.map(({ kind }) => kind)).toEqual(['current']);
   expect(cluster.view.revision).toBe(revision);
 });
@@ -195,4 +195,16 @@ test('it shows what was put and forgets what was deleted', async () => {
     undefined,
     undefined,
   ]);
+});
+
+test('rules of single segments are in the view, each change is announced, and one that was taken back is gone', async () => {
+  const cluster = new FakeCluster();
+  await cluster.put(keys.rule('a.b'), { segment: 'a.b', copies: 3, sinceMs: 1 });
+  expect(cluster.view.rule('a.b')?.document).toMatchObject({ copies: 3, tier: null, hot: null, extra: [] });
+  const revision = await cluster.put(keys.rule('a.b'), { segment: 'a.b', tier: 'cold', sinceMs: 2 });
+  expect(Array.from(cluster.view.rules(), ({ document }) => document.tier)).toEqual(['cold']);
+  await cluster.store.delete(keys.rule('a.b'), revision);
+  await cluster.settle();
+  expect(cluster.view.rule('a.b')).toBeUndefined();
+  expect(cluster.news.filter(({ kind }) => kind === 'rule')).toEqual(Array(3).fill({ kind: 'rule', segment: 'a.b' }));
 });
