@@ -45,6 +45,13 @@ export interface JournalRange {
    * Default: the key's last record, as the stream's leader has it when the reading begins.
    */
   readonly through?: number;
+  /** The reading ends early, behind about so many records or bytes of them, and never before the first: for who goes on later. Default: no end but `through`. */
+  readonly most?: { readonly records: number; readonly bytes: number };
+}
+
+/** A record with the name of its key. */
+export interface NamedRecord extends JournalRecord {
+  readonly name: string;
 }
 
 /**
@@ -86,6 +93,12 @@ export interface Journal extends AsyncDisposable {
    * being read may come or not.
    */
   read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord>;
+
+  /**
+   * The records of all keys of a stream in that range, in the order in which they were appended: as `read`, with the stream in the place of the key. So for
+   * each key in its order.
+   */
+  readStream(stream: string, range: JournalRange, signal?: AbortSignal): AsyncIterable<NamedRecord>;
 
   /** Removes the key's records with a sequence below that, but never the last one: the expectation rests on it. Works in a full journal. */
   purge(key: JournalKey, belowSequence: number, signal?: AbortSignal): Promise<void>;

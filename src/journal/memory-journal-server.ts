@@ -1,6 +1,12 @@
 import { type Clock } from '../runtime/clock.ts';
 import { ORDINARY_SHARE } from './journal-checks.ts';
-import { type JournalEntry, type JournalKey, type JournalRecord, type JournalState } from './journal.ts';
+import {
+  type JournalEntry,
+  type JournalKey,
+  type JournalRecord,
+  type JournalState,
+  type NamedRecord,
+} from './journal.ts';
 import { streamNames } from './stream-choice.ts';
 
 export interface MemoryJournalServerOptions {
@@ -112,6 +118,17 @@ export class MemoryJournalServer {
       .slice(begin, begin + most)
       .filter(({ sequence }) => sequence <= through)
       .map(asRecord);
+  }
+
+  /** The same over all keys of a stream. */
+  rangeOfAll(stream: string, from: number, through: number, most: number): NamedRecord[] {
+    const found = Array.from(this.#stream(stream).keys, ([name, chain]) =>
+      chain.filter(({ sequence }) => sequence >= from && sequence <= through).map((r) => ({ ...asRecord(r), name })),
+    );
+    return found
+      .flat()
+      .sort((one, other) => one.sequence - other.sequence)
+      .slice(0, most);
   }
 
   purge(key: JournalKey, belowSequence: number): void {

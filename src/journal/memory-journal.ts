@@ -9,6 +9,7 @@ import {
   type JournalRange,
   type JournalRecord,
   type JournalState,
+  type NamedRecord,
 } from './journal.ts';
 import { KeyLanes } from './key-lanes.ts';
 import { type AppendAnswer, type MemoryJournalServer } from './memory-journal-server.ts';
@@ -93,20 +94,52 @@ export class MemoryJournal implements Journal {
     return this.#ask(callOf('last', key), this.#until(signal), () => this.#server.last(key));
   }
 
-  async *read(key: JournalKey, { from, through }: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
+  async *read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
     checkKey(key);
+    const reach = (): number => this.#server.last(key)?.sequence ?? 0;
+    const records = this.#read(callOf('read', key), range, reach, (from, through, most) =>
+      this.#server.range(key, from, through, most),
+    );
+    yield* records(this.#until(signal));
+  }
+
+  async *readStream(stream: string, range: JournalRange, signal?: AbortSignal): AsyncIterable<NamedRecord> {
+    const call = { call: 'read', stream, name: undefined, id: undefined } as const;
+    const reach = (): number => this.#server.state(stream).lastSequence;
+    const records = this.#read(call, range, reach, (from, through, most) =>
+      this.#server.rangeOfAll(stream, from, through, most),
+    );
+    yield* records(this.#until(signal));
+  }
+
+  #read<R extends JournalRecord>(
+    call: Call,
+    { from, through, most }: JournalRange,
+    reach: () => number,
+    range: (from: number, through: number, most: number) => readonly R[],
+  ): (ended: AbortSignal) => AsyncGenerator<R> {
     checkSequence(from, 'the first sequence');
-    const ended = this.#until(signal);
-    const end = through ?? (await this.#ask(callOf('read', key), ended, () => this.#server.last(key)?.sequence ?? 0));
-    if (through !== undefined) await this.#demand(key, through, ended);
-    for (let next = from; ;) {
-      const begin = next;
-      const records = await this.#ask(callOf('read', key), ended, () => this.#server.range(key, begin, end, CHUNK));
-      yield* records;
-      const reached = records.at(-1)?.sequence;
-      if (reached === undefined) return;
-      next = reached + 1;
-    }
+    const ask = <T>(ended: AbortSignal, run: () => T): Promise<T> => this.#ask(call, ended, run);
+    return async function* (ended) {
+      const last = await ask(ended, reach);
+      const end = through ?? last;
+      if (last < end)
+        throw lost(call.stream, `has ${call.name ?? 'records'} up to ${String(last)}, not up to ${String(end)}`);
+      let left = most ?? { records: Infinity, bytes: Infinity };
+      for (let next = from; left.records > 0 && left.bytes > 0;) {
+        const begin = next;
+        const count = Math.min(CHUNK, left.records);
+        const records = await ask(ended, () => range(begin, end, count));
+        for (const record of records) {
+          if (left.bytes <= 0) return;
+          yield record;
+          left = { records: left.records - 1, bytes: left.bytes - record.body.length };
+        }
+        const reached = records.at(-1)?.sequence;
+        if (reached === undefined) return;
+        next = reached + 1;
+      }
+    };
   }
 
   async purge(key: JournalKey, belowSequence: number, signal?: AbortSignal): Promise<void> {
@@ -165,11 +198,6 @@ export class MemoryJournal implements Journal {
           throw fenced(key, expected, answer.found);
       }
     }
-  }
-
-  async #demand(key: JournalKey, through: number, ended: AbortSignal): Promise<void> {
-    const last = (await this.#ask(callOf('read', key), ended, () => this.#server.last(key)))?.sequence ?? 0;
-    if (last < through) throw lost(key.stream, `has ${key.name} up to ${String(last)}, not up to ${String(through)}`);
   }
 
   /** A call without lasting effect, tried until it is answered. */

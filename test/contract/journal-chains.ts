@@ -61,6 +61,49 @@ export function reading(open: OpenJournal): void {
     }
     expect(await collect(journal, key)).toHaveLength(300);
   });
+
+  it('ends early behind as much as is wanted, and never before the first record', async () => {
+    await using driver = await open();
+    const { journal } = driver;
+    const key = newKey(journal);
+    const sequences = await fill(journal, key, 20, 'x'.repeat(1_000));
+    const read = async (most: JournalRange['most'], from = 0): Promise<number[]> =>
+      (await collect(journal, key, { from, ...(most === undefined ? {} : { most }) })).map(({ sequence }) => sequence);
+    expect(await read({ records: 7, bytes: 1_000_000 })).toEqual(sequences.slice(0, 7));
+    expect(await read({ records: 1_000, bytes: 1 })).toEqual(sequences.slice(0, 1));
+    const some = await read({ records: 1_000, bytes: 5_000 }, sequences[2]);
+    expect(some.length).toBeGreaterThan(1);
+    expect(some.length).toBeLessThan(8);
+    expect(some).toEqual(sequences.slice(2, 2 + some.length));
+    expect(await read({ records: 1_000, bytes: 1_000_000 }, sequences[15])).toEqual(sequences.slice(15));
+  });
+
+  it('reads all keys of a stream in the order in which they were written, each with its name', async () => {
+    await using driver = await open();
+    const { journal } = driver;
+    const one = newKey(journal, 'one');
+    const two = { ...newKey(journal, 'two'), stream: one.stream };
+    const written: { sequence: number; name: string }[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      for (const key of [one, two]) {
+        const [sequence = 0] = await fill(journal, key, 1);
+        written.push({ sequence, name: key.name });
+      }
+    }
+    const read = async (range: JournalRange): Promise<unknown[]> =>
+      (await toList(journal.readStream(one.stream, range)))
+        .filter(({ name }) => name === one.name || name === two.name)
+        .map(({ sequence, name }) => ({ sequence, name }));
+    const first = written[0]?.sequence ?? 0;
+    expect(await read({ from: 0 })).toEqual(written);
+    expect(await read({ from: first + 1, most: { records: 3, bytes: 1_000_000 } })).toEqual(written.slice(1, 4));
+    expect(await read({ from: first, through: written[6]?.sequence ?? 0 })).toEqual(written.slice(0, 7));
+    await journal.purge(one, written[4]?.sequence ?? 0);
+    expect(await read({ from: first })).toEqual([written[1], written[3], ...written.slice(4)]);
+    const { lastSequence } = await journal.state(one.stream);
+    const ahead = toList(journal.readStream(one.stream, { from: 0, through: lastSequence + 100 }));
+    expect((await errorOf(ahead)).code).toBe('JOURNAL_LOST');
+  });
 }
 
 export function purging(open: OpenJournal): void {

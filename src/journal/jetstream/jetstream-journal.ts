@@ -11,6 +11,7 @@ import {
   type JournalRange,
   type JournalRecord,
   type JournalState,
+  type NamedRecord,
 } from '../journal.ts';
 import { KeyLanes } from '../key-lanes.ts';
 import { chooseStream, streamNames } from '../stream-choice.ts';
@@ -141,14 +142,30 @@ export class JetStreamJournal implements Journal {
     return { sequence, id, body, timeMs };
   }
 
-  async *read(key: JournalKey, { from, through }: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
+  async *read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
     const at = this.#at(key);
-    checkSequence(from, 'the first sequence');
     const ended = this.#until(signal);
-    const { lostAfterMs } = await this.#stream(key.stream, ended);
-    const end = through ?? (await this.last(key, ended))?.sequence ?? 0;
+    const through = range.through ?? (await this.last(key, ended))?.sequence ?? 0;
+    for await (const { sequence, id, body, timeMs } of this.#replay(at, { ...range, through }, ended))
+      yield { sequence, id, body, timeMs };
+  }
+
+  async *readStream(stream: string, range: JournalRange, signal?: AbortSignal): AsyncIterable<NamedRecord> {
+    const ended = this.#until(signal);
+    const through = range.through ?? (await this.state(stream, ended)).lastSequence;
+    const at = { key: { stream, name: 'any key' }, subject: this.#api.subjectsOf(stream) };
+    yield* this.#replay(at, { ...range, through }, ended);
+  }
+
+  async *#replay(
+    at: { key: JournalKey; subject: string },
+    range: JournalRange & { readonly through: number },
+    ended: AbortSignal,
+  ): AsyncIterable<NamedRecord> {
+    checkSequence(range.from, 'the first sequence');
+    const { lostAfterMs } = await this.#stream(at.key.stream, ended);
     const deps = { api: this.#api, clock: this.#options.clock, ended, lostAfterMs };
-    yield* replay(deps, { ...at, from, through: end });
+    yield* replay(deps, { ...at, ...range });
   }
 
   async purge(key: JournalKey, belowSequence: number, signal?: AbortSignal): Promise<void> {

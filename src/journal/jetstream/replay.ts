@@ -1,12 +1,12 @@
 import { type Msg } from 'nats';
 import { type Clock } from '../../runtime/clock.ts';
 import { lost, unreachable } from '../journal-errors.ts';
-import { type JournalKey, type JournalRecord } from '../journal.ts';
+import { type JournalKey, type JournalRange, type NamedRecord } from '../journal.ts';
 import { type JournalApi, MESSAGE_ID } from './journal-api.ts';
 import { type Requests } from './requests.ts';
 import { type Connectedness, pause, whenConnected } from './waiting.ts';
 
-type ReplayApi = Pick<JournalApi, 'nameOf' | 'idOf' | 'look'> & {
+type ReplayApi = Pick<JournalApi, 'nameOf' | 'idOf' | 'keyNameOf' | 'look'> & {
   readonly requests: Connectedness & Pick<Requests, 'open'>;
 };
 
@@ -20,9 +20,11 @@ export interface ReplayDeps {
 
 export interface Stretch {
   readonly key: JournalKey;
+  /** With a wildcard in it: several keys, in the stream's order. */
   readonly subject: string;
   readonly from: number;
   readonly through: number;
+  readonly most?: JournalRange['most'];
 }
 
 /** Of one request. */
@@ -35,7 +37,7 @@ const BEHIND_MS = 20;
 const ASK_AFTER = 3;
 
 interface Batch {
-  readonly records: readonly JournalRecord[];
+  readonly records: readonly NamedRecord[];
   /** It came whole: nothing between its first and its last record is missing. */
   readonly complete: boolean;
 }
@@ -46,15 +48,15 @@ interface Batch {
  */
 export async function* replay(
   deps: ReplayDeps,
-  { key, subject, from, through }: Stretch,
-): AsyncGenerator<JournalRecord> {
+  { key, subject, from, through, most }: Stretch,
+): AsyncGenerator<NamedRecord> {
   const { api, clock, ended } = deps;
   let next = Math.max(1, from);
   let vain = 0;
   let vainSince = 0;
   let coming: Promise<Batch> | undefined = undefined;
   while (next <= through) {
-    const { records, complete } = await (coming ?? readBatch(deps, key, subject, next));
+    const { records, complete } = await (coming ?? readBatch(deps, { key, subject, from: next, most }));
     coming = undefined;
     if (ended.aborted)
       throw unreachable(`the journal of ${key.name} cannot be read`, 'the wait was ended', ended.reason);
@@ -62,8 +64,9 @@ export async function* replay(
     if (reached !== undefined) {
       vain = 0;
       next = reached + 1;
-      if (complete && next <= through) coming = readBatch(deps, key, subject, next);
+      if (complete && next <= through && most === undefined) coming = readBatch(deps, { key, subject, from: next });
       for (const record of records) if (record.sequence <= through) yield record;
+      if (most !== undefined) return;
       continue;
     }
     vain += 1;
@@ -82,9 +85,9 @@ export async function* replay(
 }
 
 /** Ends with what has come so far when the rest is late, lost or cannot come. */
-function readBatch({ api, ended }: ReplayDeps, key: JournalKey, subject: string, from: number): Promise<Batch> {
+function readBatch({ api, ended }: ReplayDeps, { key, subject, from, most }: Omit<Stretch, 'through'>): Promise<Batch> {
   return new Promise((resolve) => {
-    const records: JournalRecord[] = [];
+    const records: NamedRecord[] = [];
     let timer: NodeJS.Timeout | undefined = undefined;
     const finish = (complete: boolean): void => {
       clearTimeout(timer);
@@ -95,7 +98,9 @@ function readBatch({ api, ended }: ReplayDeps, key: JournalKey, subject: string,
     const giveUp = (): void => {
       finish(false);
     };
-    const question = JSON.stringify({ seq: from, next_by_subj: subject, batch: MOST_RECORDS, max_bytes: MOST_BYTES });
+    const batch = Math.min(most?.records ?? MOST_RECORDS, MOST_RECORDS);
+    const max_bytes = Math.min(most?.bytes ?? MOST_BYTES, MOST_BYTES);
+    const question = JSON.stringify({ seq: from, next_by_subj: subject, batch, max_bytes });
     const stop = api.requests.open(`$JS.API.DIRECT.GET.${api.nameOf(key.stream)}`, question, {
       hear: (message) => {
         const record = decode(api, message, records.at(-1)?.sequence);
@@ -111,13 +116,14 @@ function readBatch({ api, ended }: ReplayDeps, key: JournalKey, subject: string,
 }
 
 /** `end`: there is no more now. `gap`: something of the batch was lost on the way, or no server has the stream now. */
-function decode(api: ReplayApi, message: Msg, previous: number | undefined): JournalRecord | 'end' | 'gap' {
+function decode(api: ReplayApi, message: Msg, previous: number | undefined): NamedRecord | 'end' | 'gap' {
   const { headers } = message;
   if (headers === undefined) return 'gap';
   if (headers.code !== 0) return headers.code === 204 || headers.code === 404 ? 'end' : 'gap';
   if (Number(headers.get('Nats-Last-Sequence')) !== (previous ?? 0)) return 'gap';
   return {
     sequence: Number(headers.get('Nats-Sequence')),
+    name: api.keyNameOf(headers.get('Nats-Subject')),
     id: api.idOf(headers.get(MESSAGE_ID)),
     // A copy: the message is a part of what came over the network in one piece.
     body: message.data.slice(),

@@ -27,6 +27,7 @@ function read(answers: Msg[][], look: Look, lostAfterMs = 0) {
   const asked: number[] = [];
   const api = {
     nameOf: () => 'J',
+    keyNameOf: (subject: string) => subject,
     idOf: (messageId: string) => messageId.slice(2),
     look: () => Promise.resolve(look),
     requests: {
