@@ -58,6 +58,10 @@ export const ERRORS = {
   JOURNAL_UNREACHABLE: 'busy',
   JOURNAL_LOST: 'broken',
   JOURNAL_RECORD_UNREADABLE: 'broken',
+  // feed of changes
+  FEED_NO_JOURNAL: 'conflict',
+  FEED_AHEAD: 'input',
+  FEED_FULL: 'busy',
   // cold storage
   COLD_MISSING: 'missing',
   COLD_COPY_TORN: 'broken',

@@ -11,6 +11,7 @@ import { Repairs } from '../../src/actors/copies/repairs.ts';
 import { NatsBus } from '../../src/bus/nats-bus.ts';
 import { connectNats } from '../../src/bus/nats-connection.ts';
 import { HttpMetrics } from '../../src/http/metrics.ts';
+import { nameMatcher } from '../../src/engine/name-matcher.ts';
 import { silentLog } from '../../src/log.ts';
 import { Assign } from '../../src/messages/node-messages.ts';
 import { NatsKv } from '../../src/metadata/nats-kv.ts';
@@ -65,6 +66,7 @@ async function startNode(name: string): Promise<void> {
     ports: { serve: () => ({ url: '' }) },
     cold: new FakeColdStore(disk, Date.now),
     engine: new FakeEngine(disk, systemClock),
+    pattern: nameMatcher,
   });
   context.parts.copier = completeIn(context);
   hearJson(bus, context.subjects.assign(name), Assign, silentLog, () => undefined);

@@ -16,6 +16,7 @@ import { addSchemaVerb } from './verbs/schema.ts';
 import { addSegmentsVerb } from './verbs/segments.ts';
 import { addStatsVerb } from './verbs/stats.ts';
 import { addStatusVerb } from './verbs/status.ts';
+import { addTailVerb } from './verbs/tail.ts';
 import { addWhereVerb } from './verbs/where.ts';
 import { addWriteVerb } from './verbs/write.ts';
 
@@ -55,6 +56,7 @@ export function buildProgram(
   const verbs = { context, outcome };
   addQueryVerb(program, verbs);
   addWriteVerb(program, verbs);
+  addTailVerb(program, verbs);
   addManageVerbs(program, verbs);
   addSegmentsVerb(program, verbs);
   addSchemaVerb(program, verbs);

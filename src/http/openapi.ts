@@ -71,11 +71,11 @@ function pathParameters(route: V1Route): JsonObject[] {
 
 function urlParameters(route: V1Route): JsonObject[] {
   if (route.parameters === undefined) return [];
-  const { properties } = jsonSchema(route.parameters, 'input');
+  const { properties, required = [] } = jsonSchema(route.parameters, 'input');
   return Object.entries(properties as JsonObject).map(([name, schema]) => ({
     name,
     in: 'query',
-    required: false,
+    required: (required as string[]).includes(name),
     schema,
   }));
 }

@@ -1,4 +1,5 @@
 import { type Log } from '../log.ts';
+import { type ReadChanges } from '../messages/changes.ts';
 import { type QueryReports } from '../messages/query-reports.ts';
 import { type Read, type ReadAnswer } from '../messages/reading.ts';
 import { type Dressing, IN_PARTS_FROM_BYTES, sendRows } from './answer-stream.ts';
@@ -6,6 +7,7 @@ import { type Exchange, type HttpHandler } from './exchange.ts';
 import { reportFailure } from './failures.ts';
 import { legacySegment, namesSegment, sendLegacyError } from './legacy-face.ts';
 import { decodeUtf8 } from './utf8.ts';
+import { changeHandlers } from './v1-changes.ts';
 import { queryRoute } from './v1-query.ts';
 import { reportHandlers } from './v1-reports.ts';
 import { V1Router } from './v1-router.ts';
@@ -13,6 +15,7 @@ import { V1Router } from './v1-router.ts';
 export interface ReadRoutesOptions {
   readonly read: Read;
   readonly reports: QueryReports;
+  readonly changes: ReadChanges;
   readonly log: Log;
 }
 
@@ -20,7 +23,9 @@ const LIST: Dressing = { type: 'application/json', before: '[', after: () => ']\
 
 /** The read port: the original's face on every path, and what `/v1` has of queries. */
 export function readRoutes(options: ReadRoutesOptions): HttpHandler {
-  const v1 = new V1Router('read', { query: queryRoute(options), ...reportHandlers(options.reports) }, options.log);
+  const { reports, changes, log } = options;
+  const handlers = { query: queryRoute(options), ...changeHandlers(changes), ...reportHandlers(reports) };
+  const v1 = new V1Router('read', handlers, log);
   return (exchange) => {
     if (exchange.path.startsWith('/v1/') && !namesSegment(exchange)) return v1.handle(exchange);
     exchange.route = 'read';

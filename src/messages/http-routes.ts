@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { ChangesAnswer, ChangesParameters, MatchingChangesParameters } from './changes.ts';
 import { ColdCheckAnswer } from './cold-check.ts';
 import {
   DrainAnswer,
@@ -65,6 +66,22 @@ export const V1_ROUTES = {
     body: QueryBody,
     answer: QueryAnswer,
     alsoAs: ['application/x-ndjson', 'text/csv'],
+  },
+  changes: {
+    port: 'read',
+    method: 'GET',
+    path: '/v1/segments/{segment}/changes',
+    summary: 'What was committed to one segment behind a position, in order; waits for more when asked to.',
+    parameters: ChangesParameters,
+    answer: ChangesAnswer,
+  },
+  matchingChanges: {
+    port: 'read',
+    method: 'GET',
+    path: '/v1/changes',
+    summary: 'The same of all segments whose ids match, those made later included: each in its order.',
+    parameters: MatchingChangesParameters,
+    answer: ChangesAnswer,
   },
   segmentStats: {
     port: 'read',

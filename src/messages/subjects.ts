@@ -29,6 +29,10 @@ export interface Subjects {
   readonly anyQuery: string;
   readonly nodeQuery: (node: string, segment: string) => string;
   readonly anyNodeQuery: (node: string) => string;
+  readonly changes: (segment: string) => string;
+  readonly anyChanges: string;
+  /** Of the segments that match what the request says. */
+  readonly matchingChanges: string;
   readonly write: (segment: string) => string;
   readonly anyWrite: string;
   readonly nodeWrite: (node: string, segment: string) => string;
@@ -52,6 +56,9 @@ export function makeSubjects(prefix: string): Subjects {
     anyQuery: at('query', '*'),
     nodeQuery: (node, segment) => at('node', toToken(node), 'query', toToken(segment)),
     anyNodeQuery: (node) => at('node', toToken(node), 'query', '*'),
+    changes: (segment) => at('changes', toToken(segment)),
+    anyChanges: at('changes', '*'),
+    matchingChanges: at('changes'),
     write: (segment) => at('write', toToken(segment)),
     anyWrite: at('write', '*'),
     nodeWrite: (node, segment) => at('node', toToken(node), 'write', toToken(segment)),

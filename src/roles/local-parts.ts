@@ -16,6 +16,8 @@ export class LocalParts implements HotFiles, CopyFiles {
   writer: (HotFiles & { readonly openCount: number; readonly isLeaving: boolean }) | undefined;
   /** Gives to other writers what they can go on with. */
   leave: () => Promise<void> = () => Promise.resolve();
+  /** Ends the waiting for changes: it must not hold up the stop. */
+  stopFeeds: () => void = () => undefined;
   /** Tells the copier, where there is one, that a copy is broken. */
   reportDamaged: (segment: SegmentId) => void = () => undefined;
 

@@ -37,6 +37,8 @@ export interface NodeContext {
   readonly care?: ColdCare;
   readonly engine: Engine;
   readonly disk: Disk;
+  /** Finds names by a regular expression in Python's syntax. REQUEST_INVALID. */
+  readonly pattern: (text: string) => (names: readonly string[]) => ReadonlySet<string>;
   readonly paths: DataPaths;
   readonly subjects: Subjects;
   readonly metrics: HttpMetrics;

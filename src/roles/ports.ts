@@ -10,6 +10,7 @@ import { LocalDirectory } from '../cold/local-directory.ts';
 import { type Disk } from '../disk/disk.ts';
 import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
+import { nameMatcher } from '../engine/name-matcher.ts';
 import { ProcessEngine } from '../engine/pool.ts';
 import { TroughError } from '../errors.ts';
 import { JetStreamJournal } from '../journal/jetstream/jetstream-journal.ts';
@@ -37,6 +38,8 @@ export interface Ports {
   readonly care?: ColdCare;
   readonly engine: Engine;
   readonly disk: Disk;
+  /** Finds names by a regular expression in Python's syntax. REQUEST_INVALID. */
+  readonly pattern: (text: string) => (names: readonly string[]) => ReadonlySet<string>;
   /** Where clients reach NATS. */
   readonly natsUrl: string;
 }
@@ -85,6 +88,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     care: cold,
     engine,
     disk,
+    pattern: nameMatcher,
     natsUrl: servers.join(','),
   };
 }

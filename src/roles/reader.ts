@@ -4,6 +4,7 @@ import { QueryRouter } from '../actors/query-router.ts';
 import { ReadThrough } from '../actors/read-through.ts';
 import { readRoutes } from '../http/read-routes.ts';
 import { type SegmentId } from '../model/segment-id.ts';
+import { startChangeFeed } from './change-feed.ts';
 import { notReachable } from './readiness.ts';
 import { bindReads } from './read-endpoints.ts';
 import { type NodeContext } from './node-context.ts';
@@ -54,7 +55,11 @@ export function startReader(context: NodeContext): { url: string } {
     fetched,
     read,
   });
-  return ports.serve('reader', { handler: readRoutes({ read, reports, log }), ready: () => notReachable(context) });
+  const changes = startChangeFeed(context);
+  return ports.serve('reader', {
+    handler: readRoutes({ read, reports, changes, log }),
+    ready: () => notReachable(context),
+  });
 }
 
 /** The nodes that may have copies: those that serve the slot first, then those that are to have it. */

@@ -55,9 +55,13 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     const membership = await joinCluster({ ...base, ...drivers, metrics, ports });
     const urls = await startEach(membership.context);
     ports.stopBefore();
+    const { parts } = membership.context;
+    supervisor.adopt('change feeds', () => {
+      parts.stopFeeds();
+    });
     await membership.announce(urls);
     // The first to be stopped: while others take over what was written here, all of it still answers.
-    const leave = (): Promise<void> => membership.context.parts.leave();
+    const leave = (): Promise<void> => parts.leave();
     supervisor.adopt('segments open for writing', leave, settings.stopGraceMs * LEAVE_GRACE_SHARE);
     await untilReady(membership, signal);
     log.info({ urls, nats: drivers.natsUrl }, 'ready');

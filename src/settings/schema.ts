@@ -187,6 +187,12 @@ export const SETTINGS = {
     [1, 100_000],
     'answers too long to be sent whole that are read at a time, half of them of one segment; more are answered busy',
   ),
+  maxFeeds: integer(
+    256,
+    [1, 100_000],
+    'requests for changes (trough tail) that wait or are answered at a time; more are answered busy',
+  ),
+  feedPageBytes: byteSize(256 * 2 ** 10, 'records that one answer to such a request holds, about; one is always whole'),
   engineChildren: integer((context) => Math.max(2, context.cores), [1, 1_024], 'processes that run SQL', {
     fallbackHelp: 'one for each core, at least two',
   }),

@@ -1,5 +1,6 @@
 import { QueryObserver } from '../../src/actors/queries/query-observer.ts';
 import { WireBus } from '../../src/bus/wire-bus.ts';
+import { nameMatcher } from '../../src/engine/name-matcher.ts';
 import { TroughError } from '../../src/errors.ts';
 import { HttpMetrics } from '../../src/http/metrics.ts';
 import { type RoleName } from '../../src/messages/documents.ts';
@@ -216,6 +217,7 @@ export class SimNode {
       cold: cold.port(process, this.#disguise.machine, this.disk),
       engine,
       disk: this.disk.port(process),
+      pattern: nameMatcher,
       natsUrl: 'simulated',
       metrics: new HttpMetrics({ ofProcess: false }),
       ports: { serve: (role) => ({ url: `sim://${this.name}/${role}` }) },

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { type Read } from '../../../src/messages/reading.ts';
-import { answerOf, ask, fakeReports, type Got, log, serve, stream } from './fixture.ts';
+import { answerOf, ask, fakeReports, noChanges, type Got, log, serve, stream } from './fixture.ts';
 
 const PATH = '/v1/segments/s/query';
 const LARGE = '1,'.repeat(10_000);
 
 function reading(read: Read): ReturnType<typeof serve> {
-  return serve(readRoutes({ read, reports: fakeReports(), log }), { bodyLimitBytes: 100_000 });
+  return serve(readRoutes({ read, reports: fakeReports(), changes: noChanges, log }), { bodyLimitBytes: 100_000 });
 }
 
 interface Packed {

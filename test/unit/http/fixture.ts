@@ -6,6 +6,7 @@ import { silentLog } from '../../../src/log.ts';
 import { type HttpHandler } from '../../../src/http/exchange.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../../src/http/http-server.ts';
 import { HttpMetrics } from '../../../src/http/metrics.ts';
+import { type ReadChanges } from '../../../src/messages/changes.ts';
 import { type Control } from '../../../src/messages/control.ts';
 import { type QueryReports } from '../../../src/messages/query-reports.ts';
 import { type ReadAnswer } from '../../../src/messages/reading.ts';
@@ -143,3 +144,6 @@ export function fakeReports(given: Partial<QueryReports> = {}): QueryReports {
     ...given,
   };
 }
+
+/** A feed of changes that nobody should ask in a test that is about something else. */
+export const noChanges: ReadChanges = () => Promise.reject(new TroughError('STOPPING', 'reached'));

@@ -5,7 +5,7 @@ import { managerRoutes } from '../../../src/http/manager-routes.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { writeRoutes } from '../../../src/http/write-routes.ts';
 import { V1_ROUTES, type V1Route } from '../../../src/messages/http-routes.ts';
-import { ask, fakeControl, fakeReports, log, serve } from './fixture.ts';
+import { ask, fakeControl, fakeReports, noChanges, log, serve } from './fixture.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -39,7 +39,12 @@ const verbs = {
   rebuild: refuse,
 };
 const PORTS: Readonly<Record<string, HttpHandler>> = {
-  read: readRoutes({ read: refuse, reports: fakeReports({ segment: refuse, slow: refuseNow }), log }),
+  read: readRoutes({
+    read: refuse,
+    reports: fakeReports({ segment: refuse, slow: refuseNow }),
+    changes: noChanges,
+    log,
+  }),
   write: writeRoutes({ write: refuse, node: 'n1', log }),
   manager: managerRoutes({ control: fakeControl(verbs), log }),
 };
@@ -51,6 +56,8 @@ const BODIES: Readonly<Record<string, string>> = {
   moveWriter: '{"node":"n"}',
   setRule: '{"copies":2}',
 };
+
+const QUERIES: Readonly<Record<string, string>> = { matchingChanges: '?matching=.' };
 
 async function documentOf(handler: HttpHandler): Promise<Document> {
   await using server = await serve(handler);
@@ -80,7 +87,8 @@ describe('the OpenAPI document', () => {
     async (operation, { port, method, path }) => {
       for (const [name, handler] of Object.entries(PORTS)) {
         await using server = await serve(handler);
-        const got = await ask(server, path.replace('{segment}', 's1'), { method, body: BODIES[operation] ?? '' });
+        const target = path.replace('{segment}', 's1') + (QUERIES[operation] ?? '');
+        const got = await ask(server, target, { method, body: BODIES[operation] ?? '' });
         if (port === 'every') expect(got.status).toBe(200);
         else if (port === name) expect(got.headers['trough-error']).toBe('STOPPING');
         else expect(['ROUTE_UNKNOWN', 'METHOD_NOT_ALLOWED']).toContain(got.headers['trough-error']);

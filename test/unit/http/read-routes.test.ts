@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { type Read, type ReadRequest } from '../../../src/messages/reading.ts';
-import { answerOf, ask, fakeReports, log, rawConnection, serve, stream } from './fixture.ts';
+import { answerOf, ask, fakeReports, noChanges, log, rawConnection, serve, stream } from './fixture.ts';
 
 const PATH = '/?segment=s1';
 
 function reading(read: Read): ReturnType<typeof serve> {
-  return serve(readRoutes({ read, reports: fakeReports(), log }), { bodyLimitBytes: 100_000 });
+  return serve(readRoutes({ read, reports: fakeReports(), changes: noChanges, log }), { bodyLimitBytes: 100_000 });
 }
 
 describe('the read port, as the original', () => {

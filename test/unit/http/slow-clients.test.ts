@@ -6,7 +6,7 @@ import { readRoutes } from '../../../src/http/read-routes.ts';
 import { type ReadAnswer } from '../../../src/messages/reading.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { eventually } from '../../support/eventually.ts';
-import { answerOf, fakeReports, log, rawConnection, serve } from './fixture.ts';
+import { answerOf, fakeReports, noChanges, log, rawConnection, serve } from './fixture.ts';
 
 const CHUNK = Buffer.alloc(64 * 1024, '1,\n');
 /** More than all buffers on the way take. */
@@ -21,7 +21,7 @@ interface Target extends AsyncDisposable {
 /** A client that has asked and takes nothing. */
 async function stuckClient(answer: ReadAnswer, { format = 'csv', patienceMs = PATIENCE_MS } = {}): Promise<Target> {
   let seen: Exchange | undefined;
-  const routes = readRoutes({ read: () => Promise.resolve(answer), reports: fakeReports(), log });
+  const routes = readRoutes({ read: () => Promise.resolve(answer), reports: fakeReports(), changes: noChanges, log });
   const server = await serve(
     (exchange) => {
       seen = exchange;

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { readRoutes } from '../../../src/http/read-routes.ts';
 import { type Read, type ReadRequest } from '../../../src/messages/reading.ts';
-import { answerOf, ask, askJson, fakeReports, log, serve, stream } from './fixture.ts';
+import { answerOf, ask, askJson, fakeReports, noChanges, log, serve, stream } from './fixture.ts';
 
 const PATH = '/v1/segments/s%201/query';
 
 function reading(read: Read): ReturnType<typeof serve> {
-  return serve(readRoutes({ read, reports: fakeReports(), log }), { bodyLimitBytes: 100_000 });
+  return serve(readRoutes({ read, reports: fakeReports(), changes: noChanges, log }), { bodyLimitBytes: 100_000 });
 }
 
 function errorOf(body: string): { code: string; message: string } {

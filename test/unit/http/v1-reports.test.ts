@@ -7,7 +7,7 @@ import {
   SlowQueriesAnswer,
   type SlowQuery,
 } from '../../../src/messages/query-reports.ts';
-import { ask, fakeReports, log, serve } from './fixture.ts';
+import { ask, fakeReports, noChanges, log, serve } from './fixture.ts';
 
 const SLOW: SlowQuery = {
   segment: 's 1',
@@ -41,7 +41,7 @@ const STATS: SegmentStatsAnswer = {
 
 function reporting(reports: Partial<QueryReports>): ReturnType<typeof serve> {
   const read = (): Promise<never> => Promise.reject(new TroughError('INTERNAL', 'this read was not expected'));
-  return serve(readRoutes({ read, reports: fakeReports(reports), log }));
+  return serve(readRoutes({ read, reports: fakeReports(reports), changes: noChanges, log }));
 }
 
 describe('GET /v1/segments/ID/stats', () => {
