@@ -3,7 +3,7 @@ import { type SegmentId } from '../model/segment-id.ts';
 import { Params } from './http-api.ts';
 
 /** The longest that one request waits for something to happen. */
-export const LONGEST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = 60_000;
 
 const Since = z
   .string()
@@ -72,7 +72,7 @@ const Gap = z
   })
   .describe('Something is missing here that was committed.');
 
-export const Change = z.discriminatedUnion('kind', [Written, Created, Based, Shredded, Gap]);
+const Change = z.discriminatedUnion('kind', [Written, Created, Based, Shredded, Gap]);
 export const ChangesAnswer = z.strictObject({
   changes: z.array(Change),
   next: z.string().describe('`since` of the request that goes on.'),
