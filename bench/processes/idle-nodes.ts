@@ -61,6 +61,7 @@ async function startNode(name: string): Promise<void> {
   const { context, announce } = await joinCluster({
     ...base,
     ...{ supervisor, bus, store, signal, disk, natsUrl: server, session: randomUUID() },
+    seed: () => '0'.repeat(32),
     queries: new QueryObserver({ clock: systemClock, log: silentLog, slowMs: 1_000 }),
     metrics: new HttpMetrics({ ofProcess: false }),
     ports: { serve: () => ({ url: '' }) },

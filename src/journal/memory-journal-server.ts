@@ -52,6 +52,8 @@ export class MemoryJournalServer {
   #incarnations = 0;
   /** Told of each record that was taken in. */
   onAppend: (key: JournalKey, record: JournalRecord, after: number) => void = () => undefined;
+  /** Told of each purge, once it is done. */
+  onPurge: (key: JournalKey) => void = () => undefined;
 
   constructor(options: MemoryJournalServerOptions) {
     this.clock = options.clock;
@@ -138,6 +140,7 @@ export class MemoryJournalServer {
     const removed = chain.splice(0, kept < 0 ? Math.max(0, chain.length - 1) : kept);
     stream.records -= removed.length;
     for (const record of removed) stream.bytes -= sizeOf(key.name, record);
+    this.onPurge(key);
   }
 
   keys(stream: string): string[] {

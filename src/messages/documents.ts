@@ -65,6 +65,8 @@ export const LeaseDocument = z.object({
   stream: z.string().nullable().default(null),
   /** That of the stream when the segment was opened last. null: it was not opened yet. */
   incarnation: z.string().nullable().default(null),
+  /** No version that the segment had before it was shredded is above this: copies of that time must never pass for newer ones. */
+  formerVersion: z.number().default(0),
 });
 export type LeaseDocument = z.infer<typeof LeaseDocument>;
 

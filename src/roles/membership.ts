@@ -30,6 +30,8 @@ import { showQueryMetrics } from './query-metrics.ts';
 
 export interface MembershipDeps extends Ports, PortsDeps {
   readonly session: string;
+  /** 128 random bits as 32 hexadecimal digits, others at each call. */
+  readonly seed: () => string;
   readonly metrics: HttpMetrics;
   readonly ports: RolePorts;
 }

@@ -27,6 +27,8 @@ export interface NodeContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
+  /** 128 random bits as 32 hexadecimal digits, others at each call. */
+  readonly seed: () => string;
   readonly supervisor: Supervisor;
   readonly bus: Bus;
   readonly store: MetadataStore;

@@ -6,6 +6,7 @@ import { createLog } from '../log.ts';
 import { type Urls } from '../messages/documents.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { lockDirectory } from '../runtime/directory-lock.ts';
+import { randomDigits } from '../runtime/random-digits.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { type Host } from '../settings/host.ts';
 import { type Settings } from '../settings/schema.ts';
@@ -52,7 +53,7 @@ export async function startRoles(settings: Settings, host: Host, signal: AbortSi
     const metrics = new HttpMetrics({ ofProcess: true });
     const ports = await HttpPorts.open({ settings, log, metrics, supervisor });
     const drivers = await openPorts(base);
-    const membership = await joinCluster({ ...base, ...drivers, metrics, ports });
+    const membership = await joinCluster({ ...base, ...drivers, seed: randomDigits(16), metrics, ports });
     const urls = await startEach(membership.context);
     ports.stopBefore();
     const { parts } = membership.context;

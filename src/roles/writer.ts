@@ -5,7 +5,6 @@ import { HOPS_HEADER } from '../messages/query-wire.ts';
 import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
 import { ask } from '../runtime/ask.ts';
-import { randomDigits } from '../runtime/random-digits.ts';
 import { answerJson, segmentOf } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
@@ -22,7 +21,6 @@ export function startWriter(context: NodeContext): { url: string } {
     nodes: calls,
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
-    seed: randomDigits(16),
     mustKeep: () => parts.identity?.isStranger === true,
     promoteAfterMs: settings.promoteAfterMs,
     promoteBytes: settings.promoteSizeBytes,

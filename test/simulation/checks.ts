@@ -20,18 +20,24 @@ export class Checks {
   readonly placements: PlacementChecks;
   readonly views: ViewChecks;
   readonly #world: World;
+  readonly #truths: Truths;
   /** Who wrote in which term. */
   readonly #terms = new Map<number, string>();
   /** Who granted each lease last. */
   readonly #granters = new Map<string, string>();
+  readonly #versions = new Map<string, string>();
   #leader: { term: number; by: string; since: number } | undefined;
 
   constructor(world: World, truths: Truths) {
     this.#world = world;
+    this.#truths = truths;
     this.placements = new PlacementChecks(world, truths, new Catalogues(world));
     this.copies = new CopyChecks(world, truths, this.placements);
     world.metadata.onChange = (change) => {
       this.#changed(change);
+    };
+    world.metadata.onRemove = (key) => {
+      if (key.startsWith('lease.')) world.fail(`${key} was deleted: nobody knows its epochs any more`);
     };
     this.views = new ViewChecks(world);
   }
@@ -81,6 +87,8 @@ export class Checks {
       unpromoted: next.unpromoted,
       by,
     });
+    if (state === 'held' && before?.state !== 'held') this.#truths.held(segment);
+    this.#checkVersion(next, by);
     if (before === undefined) {
       this.#granters.set(segment, by);
       return;
@@ -95,10 +103,20 @@ export class Checks {
     if (state === 'held' && epoch > before.epoch) this.#granters.set(segment, by);
   }
 
+  /** One version is one content: copies go by it. */
+  #checkVersion({ segment, version, sha256 }: LeaseDocument, by: string): void {
+    if (version === null || sha256 === null) return;
+    const key = `${segment} ${String(version)}`;
+    const known = this.#versions.get(key) ?? sha256;
+    this.#versions.set(key, known);
+    if (known !== sha256) this.#world.fail(`version ${String(version)} of ${segment} is two contents (${by})`);
+  }
+
   /** A lease went away from a node by another's hand: it was lost, or was just granted by the same one and never used. */
   #taken(before: LeaseDocument, next: LeaseDocument, by: string): void {
-    const { segment, node, session, unpromoted } = before;
-    if (unpromoted) this.#world.fail(`${by} took the lease of ${segment} from ${node}, which has unpromoted writes`);
+    const { segment, node, session, unpromoted, stream } = before;
+    if (unpromoted && stream === null)
+      this.#world.fail(`${by} took the lease of ${segment} from ${node}, which has unpromoted writes`);
     if (next.epoch === before.epoch && this.#granters.get(segment) === by) return;
     const wellMs = this.#world.wellForMs(node);
     const isSameSession = this.#world.node(node)?.process?.name === session;

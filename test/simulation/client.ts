@@ -18,6 +18,8 @@ export interface Answer {
   readonly content: string;
 }
 
+export type WriteTold = { readonly fate: 'kept'; readonly sequence: number } | { readonly fate: 'refused' | 'unknown' };
+
 const PATIENCE_MS = 20_000;
 const READ_MS = 12_000;
 /** Nothing was done, whoever says so. */
@@ -29,6 +31,11 @@ const SURELY_NOT: ReadonlySet<ErrorCode> = new Set([
   'WRITE_QUEUE_FULL',
   'METADATA_UNREACHABLE',
   'DISK_FULL',
+  'SQL_FAILED',
+  'JOURNAL_FULL',
+  'JOURNAL_BUSY',
+  'JOURNAL_UNREACHABLE',
+  'ENGINE_DEADLINE',
 ]);
 
 /** Somebody who uses the cluster, from a machine that nothing ever happens to. */
@@ -57,16 +64,15 @@ export class Client {
   }
 
   /** What became of it, in the words of `WriteFate`. */
-  async write(id: string, token: string): Promise<'kept' | 'refused' | 'unknown'> {
+  async write(id: string, sql: string, requestId?: string, patienceMs = PATIENCE_MS): Promise<WriteTold> {
     try {
-      const body = Buffer.from(JSON.stringify({ script: token, deadlineMs: PATIENCE_MS }));
-      const reply = await this.#bus.request(this.#subjects.write(id), body, { deadlineMs: PATIENCE_MS });
+      const body = Buffer.from(JSON.stringify({ script: sql, deadlineMs: patienceMs, requestId }));
+      const reply = await this.#bus.request(this.#subjects.write(id), body, { deadlineMs: patienceMs });
       const parts: Uint8Array[] = [];
       for await (const part of reply.body) parts.push(part);
-      decodeWriteAnswer(Buffer.concat(parts));
-      return 'kept';
+      return { fate: 'kept', sequence: decodeWriteAnswer(Buffer.concat(parts)).sequence };
     } catch (error) {
-      return SURELY_NOT.has(TroughError.from(error).code) ? 'refused' : 'unknown';
+      return { fate: SURELY_NOT.has(TroughError.from(error).code) ? 'refused' : 'unknown' };
     }
   }
 }

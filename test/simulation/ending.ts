@@ -1,5 +1,6 @@
 import { TroughError } from '../../src/errors.ts';
 import { movedBetween } from '../../src/model/placement.ts';
+import { type Chains } from './chains.ts';
 import { leaseOf, leases, namedBy, placementOf } from './documents.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
@@ -11,8 +12,10 @@ export class Ending {
   readonly #world: World;
   readonly #truths: Truths;
   readonly #workload: Workload;
+  readonly #chains: Chains | undefined;
 
-  constructor(world: World, truths: Truths, workload: Workload) {
+  constructor(world: World, truths: Truths, workload: Workload, chains: Chains | undefined) {
+    this.#chains = chains;
     this.#world = world;
     this.#truths = truths;
     this.#workload = workload;
@@ -31,6 +34,7 @@ export class Ending {
       ...this.#ofPlacement(),
       ...this.#ofCopies(),
       ...this.#ofFiles(),
+      ...(this.#chains?.endProblems() ?? []),
     ];
   }
 

@@ -29,5 +29,13 @@ export const FAULT_KINDS = [
   'leader cut off',
   'drain',
   'name claimed twice',
+  'crash at a step',
+  'pause at a step',
+  'power loss',
+  'journal restart',
+  'journal loses messages',
+  'journal slow',
+  'journal full',
+  'hot file damaged',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -9,6 +9,7 @@ import { CALM } from './sim-network.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
 import { type World } from './world.ts';
+import { WriteFaults } from './write-faults.ts';
 
 type Inject = (node: SimNode) => boolean;
 
@@ -34,6 +35,7 @@ export class Faults {
     this.#kinds = {
       ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
       ...life.kinds,
+      ...new WriteFaults({ world, random: random.fork(), undoneAfter }).kinds,
     };
     for (const [kind, everyMs] of world.plan.faultEveryMs) this.#arm(kind, everyMs);
   }
@@ -243,7 +245,7 @@ export class Faults {
       },
       'disk replaced': (node) => {
         // Writes that are nowhere else would be lost: nothing in the world could bring them back.
-        if (leasesOf(this.#world, node.name) > 0) return false;
+        if (this.#world.journal === undefined && leasesOf(this.#world, node.name) > 0) return false;
         node.kill();
         for (const path of copiesOf(node)) this.#truths.lose(node.name, segmentOf(path));
         node.disk.wipe();

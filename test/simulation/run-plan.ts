@@ -15,6 +15,8 @@ export interface NodePlan {
 export interface RunPlan {
   readonly nodes: readonly NodePlan[];
   readonly copies: number;
+  /** Whether writes are kept in a journal. */
+  readonly isJournaled: boolean;
   readonly rebuildAfterMs: number;
   readonly coldScanIntervalMs: number;
   readonly promoteAfterMs: number;
@@ -61,6 +63,7 @@ export function drawPlan(random: Random): RunPlan {
     scrubPeriodMs: random.between(30_000, 60_000),
     surveyIntervalMs: random.between(20_000, 40_000),
     lostFilesForMs: random.between(30_000, 120_000),
+    isJournaled: random.chance(0.8),
   };
 }
 

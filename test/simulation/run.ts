@@ -1,10 +1,12 @@
 import { leasesOf } from './documents.ts';
+import { Chains } from './chains.ts';
 import { Checks } from './checks.ts';
 import { Client } from './client.ts';
 import { Ending } from './ending.ts';
 import { Faults } from './faults.ts';
 import { Random } from './random.ts';
 import { drawPlan } from './run-plan.ts';
+import { type SimNode } from './sim-node.ts';
 import { Truths } from './truths.ts';
 import { Workload } from './workload.ts';
 import { World } from './world.ts';
@@ -33,12 +35,13 @@ export async function run(seed: number): Promise<RunResult> {
     const truths = new Truths(world);
     const checks = new Checks(world, truths);
     const client = new Client(world.timeline, world.network, world.runLog, random.fork());
-    const workload = new Workload(world, truths, client, random.fork());
+    const chains = world.journal === undefined ? undefined : new Chains(world, truths, world.journal);
+    const workload = new Workload(world, truths, client, random.fork(), chains);
     const faults = new Faults(world, truths, client.control, random.fork());
     await world.timeline.runUntil(plan.faultsMs, () => world.violation !== undefined);
     workload.end();
     endFaults(world, faults, random.fork());
-    await new Quiet(world, checks, workload, new Ending(world, truths, workload)).run();
+    await new Quiet(world, checks, workload, new Ending(world, truths, workload, chains)).run();
     return {
       seed,
       violation: world.violation,
@@ -58,12 +61,18 @@ export async function run(seed: number): Promise<RunResult> {
 function endFaults(world: World, faults: Faults, random: Random): void {
   const masters = world.nodes.filter(({ roles }) => roles.includes('sync-master'));
   const candidate = random.chance(0.3) ? random.pick(world.nodes) : undefined;
-  const stays =
-    candidate !== undefined && leasesOf(world, candidate.name) === 0 && masters.some((node) => node !== candidate)
-      ? candidate
-      : undefined;
+  const isSpared =
+    candidate !== undefined &&
+    (leasesOf(world, candidate.name) === 0 || hasOtherWriter(world, candidate)) &&
+    masters.some((node) => node !== candidate);
+  const stays = isSpared ? candidate : undefined;
   world.runLog.say('world', 'the faults are over', { stays: stays?.name });
   faults.end((node) => node === stays);
+}
+
+/** Another goes on with what it has in the journal. */
+function hasOtherWriter({ journal, nodes }: World, candidate: SimNode): boolean {
+  return journal !== undefined && nodes.some((node) => node !== candidate && node.roles.includes('writer'));
 }
 
 /** What happens without a fault of its own being injected. */
@@ -76,6 +85,10 @@ function ambient(world: World): [string, number][] {
     ['message reordered', reordered],
     ['message slow', slow],
     ['operation torn by a crash', torn],
+    ['write lost with the power', world.nodes.reduce((sum, { disk }) => sum + disk.counts.lostAtPowerLoss, 0)],
+    ['journal message late', world.journal?.counts.slow ?? 0],
+    ['journal request lost', world.journal?.counts.lostThere ?? 0],
+    ['journal answer lost', world.journal?.counts.lostBack ?? 0],
     ['disk operation failed', world.nodes.reduce((sum, { disk }) => sum + disk.counts.failed, 0)],
     ['cold storage call failed', world.cold.counts.failed],
     ['fetch torn', world.cold.counts.torn],

@@ -42,6 +42,8 @@ export class SimCold {
   readonly counts = { failed: 0, torn: 0, fetches: 0 };
   weather: ColdWeather = { delayMs: 5, failures: 0, torn: 0 };
   isUp = true;
+  /** Told of each file that was put in place by a process, of what stood there before, and by whom. */
+  onPublished: (id: string, before: string | undefined, by: string) => void = () => undefined;
   onFetched: (fetched: FetchedFile) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random) {
@@ -165,7 +167,10 @@ class SimColdStore implements ColdStore {
     await beforeReplacing?.();
     return this.#call('publish', signal, () => {
       if (!this.#cold.uploads.delete(upload)) throw new TroughError('COLD_FAILED', `the upload of '${id}' is gone`);
-      return asFile(id, this.#cold.put(id, content));
+      const before = this.#cold.files.get(id)?.content;
+      const stored = this.#cold.put(id, content);
+      this.#cold.onPublished(id, before, this.#process.name);
+      return asFile(id, stored);
     });
   }
 

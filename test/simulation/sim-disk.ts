@@ -11,6 +11,8 @@ export interface SimFile {
   isDamaged: boolean;
   /** Or it does not: they are in the values. */
   isSilent?: boolean;
+  /** What it held since it was synced last, the oldest first; undefined: there was none. The machine's death may bring any of these back. */
+  readonly before?: readonly (string | undefined)[];
 }
 
 /** What the disk gives of a file. */
@@ -29,12 +31,16 @@ export interface DiskWeather {
   readonly failures: number;
 }
 
+/** SQLite syncs its file now and then by itself. */
+const MOST_UNSYNCED = 8;
+
 /** What a machine keeps while no process runs on it. Whatever was said to be done is on it; of what was under way when a process died, some. */
 export class SimMachineDisk {
   readonly files = new Map<string, SimFile>();
   readonly databases = new Map<string, OpenDatabase>();
   readonly #random: Random;
-  readonly counts = { failed: 0, tornAtCrash: 0 };
+  readonly #removed = new Map<string, SimFile>();
+  readonly counts = { failed: 0, tornAtCrash: 0, lostAtPowerLoss: 0 };
   weather: DiskWeather = { delayMs: 1, failures: 0 };
   isFull = false;
   /** Told of each file before it goes. */
@@ -46,9 +52,34 @@ export class SimMachineDisk {
     this.#random = random;
   }
 
+  /** The power is gone: what was written and not synced may be as it was before, and what was removed without a sync may be there again. */
+  loseUnsynced(): void {
+    for (const [path, file] of this.files) {
+      if (file.before === undefined) continue;
+      const content = this.#random.pick([...file.before, file.content]);
+      if (content !== file.content) this.counts.lostAtPowerLoss += 1;
+      if (content === undefined) this.files.delete(path);
+      else this.files.set(path, { content, isDamaged: file.isDamaged });
+    }
+    for (const [path, file] of this.#removed) {
+      if (!this.files.has(path) && this.#random.chance(0.3)) this.files.set(path, file);
+    }
+    this.#removed.clear();
+  }
+
+  /** Of a file of a segment that is open for writing the removal is not synced. */
+  remove(path: string): void {
+    const file = this.files.get(path);
+    if (file === undefined) return;
+    this.onRemove(path, file);
+    this.files.delete(path);
+    if (path.includes('/hot/')) this.#removed.set(path, { content: file.content, isDamaged: file.isDamaged });
+  }
+
   /** Another, empty disk is in the machine. */
   wipe(): void {
     this.files.clear();
+    this.#removed.clear();
     this.close();
   }
 
@@ -57,9 +88,15 @@ export class SimMachineDisk {
     this.databases.clear();
   }
 
-  write(path: string, content: string): void {
+  write(path: string, content: string, isSynced = true): void {
     if (this.isFull) throw new TroughError('DISK_FULL', `'${path}' has no room`);
-    this.files.set(path, { content, isDamaged: false });
+    if (isSynced) {
+      this.files.set(path, { content, isDamaged: false });
+      return;
+    }
+    const there = this.files.get(path);
+    const before = [...(there?.before ?? []), there?.content].slice(-MOST_UNSYNCED);
+    this.files.set(path, { content, isDamaged: false, before });
   }
 
   /**
@@ -123,10 +160,7 @@ class SimDisk implements Disk {
 
   removeDatabase(file: string): Promise<void> {
     return this.#do('remove', () => {
-      const there = this.#machine.files.get(file);
-      if (there === undefined) return;
-      this.#machine.onRemove(file, there);
-      this.#machine.files.delete(file);
+      this.#machine.remove(file);
     });
   }
 
@@ -191,12 +225,16 @@ class SimDisk implements Disk {
     yield await this.#do('read', () => Buffer.from(bytesOf(this.#must(file))));
   }
 
-  async write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<FileDigest> {
+  async write(
+    file: string,
+    pieces: AsyncIterable<Uint8Array>,
+    { unsynced = false }: { readonly unsynced?: boolean } = {},
+  ): Promise<FileDigest> {
     const parts: Uint8Array[] = [];
     for await (const piece of pieces) parts.push(piece);
     const content = Buffer.concat(parts).toString('utf8');
     return this.#do('write', () => {
-      this.#machine.write(file, content);
+      this.#machine.write(file, content, !unsynced);
       return digestOf(content);
     });
   }

@@ -20,6 +20,7 @@ import {
 } from '../../src/engine/engine.ts';
 import { TroughError } from '../../src/errors.ts';
 import { appliedMark } from '../../src/model/applied-mark.ts';
+import { Turns } from '../../src/runtime/turns.ts';
 import { markOf, withMark } from '../support/marked-content.ts';
 import { type Random } from './random.ts';
 import { sha256Of } from './sim-cold.ts';
@@ -54,14 +55,20 @@ export class SimEngine implements Engine {
     });
   }
 
-  async openWriter({ file, schemaSql }: WriterOpen): Promise<WriteSession> {
-    await this.#deps.disk.operate(this.#deps.process, 'open', () => {
+  async openWriter({ file, schemaSql, schemaStamp, mark, isJournaled }: WriterOpen): Promise<WriteSession> {
+    const isNew = await this.#deps.disk.operate(this.#deps.process, 'open', () => {
       const { files } = this.#deps.disk;
-      if (files.has(file)) this.#sound(file);
-      else if (schemaSql === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no file ${file}`);
-      else this.#deps.disk.write(file, `${this.#deps.nextBase()}\n`);
+      if (files.has(file)) {
+        this.#sound(file);
+        return false;
+      }
+      if (schemaSql === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no file ${file}`);
+      const base = schemaStamp === undefined ? this.#deps.nextBase() : `base-${schemaStamp.seed}`;
+      this.#deps.disk.write(file, withMark(`${base}\n`, mark === undefined ? 0 : appliedMark(mark)));
+      return true;
     });
-    const session = new SimWriteSession(this.#deps, file, () => this.#sessions.delete(session));
+    const how = { file, isJournaled: isJournaled === true, isMarked: isNew && mark !== undefined };
+    const session = new SimWriteSession(this.#deps, how, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }
@@ -117,16 +124,25 @@ class SimWriteSession implements WriteSession {
   readonly sizeBytes: number;
   readonly sqliteVersion = '3.0.0';
   readonly lost: Promise<void>;
+  readonly applicationId: number | undefined;
   readonly #deps: SimEngineDeps;
   readonly #file: string;
+  readonly #isJournaled: boolean;
   readonly #ended: () => void;
   readonly #dies = Promise.withResolvers<undefined>();
+  readonly #turns = new Turns();
   #group: string[] | undefined;
   #state: 'open' | 'dead' | 'closed' = 'open';
 
-  constructor(deps: SimEngineDeps, file: string, ended: () => void) {
+  constructor(
+    deps: SimEngineDeps,
+    { file, isJournaled, isMarked }: { file: string; isJournaled: boolean; isMarked: boolean },
+    ended: () => void,
+  ) {
     this.#deps = deps;
     this.#file = file;
+    this.#isJournaled = isJournaled;
+    if (isMarked) this.applicationId = 0;
     this.#ended = ended;
     this.sizeBytes = this.#content().length;
     this.lost = this.#dies.promise;
@@ -135,8 +151,9 @@ class SimWriteSession implements WriteSession {
   apply(writes: readonly StampedWrite[]): Promise<readonly WriteOutcome[]> {
     return this.#do(() => {
       const results: StatementResult[] = [{ changes: 1, lastInsertRowid: 1n }];
-      this.#group = writes.map(({ request }) => sqlOf(request));
-      return writes.map(() => ({ ok: true, results }));
+      const lines = writes.map(({ request }) => sqlOf(request));
+      this.#group = lines.filter((line) => !isRefused(line));
+      return lines.map((line) => (isRefused(line) ? { ok: false, error: REFUSAL } : { ok: true, results }));
     });
   }
 
@@ -165,7 +182,7 @@ class SimWriteSession implements WriteSession {
   }
 
   async snapshot(to: string, { applicationId }: SnapshotOptions = {}): Promise<SnapshotFile> {
-    const { content, applied } = await this.#do(() => {
+    const { content, applied } = await this.#now(() => {
       const mark = markOf(this.#content());
       const copy = withMark(this.#content(), applicationId ?? mark);
       this.#deps.disk.write(to, copy);
@@ -190,14 +207,21 @@ class SimWriteSession implements WriteSession {
 
   #write(group: readonly string[], at: { readonly sequence: number } | undefined): void {
     const content = this.#content() + group.map((line) => `${line}\n`).join('');
-    this.#deps.disk.write(this.#file, at === undefined ? content : withMark(content, appliedMark(at.sequence)));
+    const marked = at === undefined ? content : withMark(content, appliedMark(at.sequence));
+    const isSynced = !this.#isJournaled || this.#deps.random.chance(0.1);
+    this.#deps.disk.write(this.#file, marked, isSynced);
   }
 
   #content(): string {
     return this.#deps.disk.files.get(this.#file)?.content ?? '';
   }
 
-  async #do<T>(effect: () => T): Promise<T> {
+  /** One after the other, in the order of the calls. */
+  #do<T>(effect: () => T): Promise<T> {
+    return this.#turns.take(() => this.#now(effect));
+  }
+
+  async #now<T>(effect: () => T): Promise<T> {
     this.#check();
     const { disk, process } = this.#deps;
     const result = await disk.operate(process, 'write', () => {
@@ -258,6 +282,13 @@ function values(sql: string, params: SqlParams | undefined): unknown[] {
   const list = params as readonly unknown[];
   return /\?\d/.test(sql) ? [Object.fromEntries(list.map((value, index) => [String(index + 1), value]))] : [...list];
 }
+
+/** SQL that fails by itself. */
+function isRefused(line: string): boolean {
+  return line.startsWith('fail ');
+}
+
+const REFUSAL = new TroughError('SQL_FAILED', 'it is to fail').toRecord();
 
 function sqlOf(request: WriteRequest): string {
   return request.kind === 'script' ? request.sql : request.statements.map(({ sql }) => sql).join('; ');

@@ -42,6 +42,7 @@ export class SimMetadata {
   latencyMs = 1;
   watchLagMs = 1;
   onChange: (change: StoredChange) => void = () => undefined;
+  onRemove: (key: string) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random, network: SimNetwork) {
     this.#timeline = timeline;
@@ -92,6 +93,7 @@ export class SimMetadata {
     const found = this.#entries.get(key)?.revision ?? 0;
     if (found !== expected || found === 0) throw conflict(key, expected, found);
     this.#entries.delete(key);
+    this.onRemove(key);
     this.#revision += 1;
     this.#tell({ kind: 'delete', key, revision: this.#revision });
   }

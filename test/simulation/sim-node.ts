@@ -13,6 +13,7 @@ import { type Settings } from '../../src/settings/schema.ts';
 import { type RunLog } from './run-log.ts';
 import { type Random } from './random.ts';
 import { type SimCold } from './sim-cold.ts';
+import { type SimJournal } from './sim-journal.ts';
 import { SimMachineDisk } from './sim-disk.ts';
 import { SimEngine } from './sim-engine.ts';
 import { type SimMetadata } from './sim-metadata.ts';
@@ -25,6 +26,7 @@ export interface Surroundings {
   readonly network: SimNetwork;
   readonly metadata: SimMetadata;
   readonly cold: SimCold;
+  readonly journal: SimJournal | undefined;
   readonly runLog: RunLog;
   readonly nextBase: () => string;
 }
@@ -49,6 +51,7 @@ const HOST: Host = {
 /** What looks after the process starts it again after this, ms. */
 const RESTART_MS = { least: 500, most: 3_000 };
 const STOP_MS = 20_000;
+const LEAVE_MS = 6_000;
 
 interface Running {
   readonly process: SimProcess;
@@ -104,6 +107,11 @@ export class SimNode {
     return this.#running?.isUp === true ? this.#running.context : undefined;
   }
 
+  /** It was told to stop, and says good-bye to everybody while it does. */
+  get isStopping(): boolean {
+    return this.#running !== undefined && !this.#isWanted;
+  }
+
   get isRunning(): boolean {
     return this.#running?.process.state === 'running';
   }
@@ -146,10 +154,16 @@ export class SimNode {
     void this.#end(running);
   }
 
-  /** As by SIGKILL or loss of power: what was in memory is gone at once. */
+  /** As by SIGKILL: what was in memory is gone at once. */
   kill(): void {
     this.#isWanted = false;
     this.#die();
+  }
+
+  /** What was not synced is gone as well. */
+  losePower(): void {
+    this.kill();
+    this.disk.loseUnsynced();
   }
 
   pause(): void {
@@ -186,7 +200,7 @@ export class SimNode {
   /** As `startRoles` does it, with other ports. */
   async #run(running: Running, random: Random): Promise<void> {
     const { process, supervisor, engine, giveUp } = running;
-    const { network, metadata, cold, runLog } = this.#around;
+    const { network, metadata, cold, runLog, journal } = this.#around;
     const log = runLog.logOf(process.name);
     const queries = new QueryObserver({ clock: process, log, slowMs: this.settings.slowQueryMs });
     supervisor.adopt('query observer', () => {
@@ -208,6 +222,7 @@ export class SimNode {
       log,
       clock: process,
       random: random.next,
+      seed: () => seedOf(random),
       supervisor,
       queries,
       session: process.name,
@@ -215,6 +230,7 @@ export class SimNode {
       bus,
       store,
       cold: cold.port(process, this.#disguise.machine, this.disk),
+      ...(journal === undefined ? {} : { journal: journal.port(process, this.#disguise.machine) }),
       engine,
       disk: this.disk.port(process),
       pattern: nameMatcher,
@@ -225,6 +241,8 @@ export class SimNode {
     running.context = membership.context;
     const urls = await startEach(membership.context);
     await membership.announce(urls);
+    // The first to be stopped: what is open for writing goes to others.
+    supervisor.adopt('segments open for writing', () => membership.context.parts.leave(), LEAVE_MS);
     running.isUp = true;
     runLog.say(process.name, 'is up');
     void membership.failed.then((error) => {
@@ -232,4 +250,13 @@ export class SimNode {
       void this.#end(running);
     });
   }
+}
+
+/** 128 bits as the program wants them. */
+function seedOf(random: Random): string {
+  const word = (): string =>
+    Math.floor(random.next() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return word() + word() + word() + word();
 }

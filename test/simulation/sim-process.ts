@@ -33,6 +33,7 @@ export class SimProcess implements Clock {
   #backlog: Pending[] = [];
   #pausedAt = 0;
   #sleptMs = 0;
+  #interruption: { steps: number; readonly act: () => void } | undefined;
   /** How long it was not running, ms in all. */
   #awayMs = 0;
 
@@ -92,6 +93,11 @@ export class SimProcess implements Clock {
     };
   }
 
+  /** `act` right before the so-many-th thing from now on that would reach it: what it waits for there has happened, or not, and it does not know. */
+  interrupt(steps: number, act: () => void): void {
+    this.#interruption = { steps, act };
+  }
+
   kill(): void {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
@@ -142,8 +148,18 @@ export class SimProcess implements Clock {
     this.#pending.add(pending);
     pending.cancel = this.#timeline.at(at, () => {
       this.#pending.delete(pending);
+      this.#countStep();
       if (this.#state === 'paused') this.#backlog.push(pending);
-      else pending.run();
+      else if (this.#state === 'running') pending.run();
     });
+  }
+
+  #countStep(): void {
+    const interruption = this.#interruption;
+    if (interruption === undefined || this.#state !== 'running') return;
+    interruption.steps -= 1;
+    if (interruption.steps > 0) return;
+    this.#interruption = undefined;
+    interruption.act();
   }
 }

@@ -16,6 +16,7 @@ export class SegmentTruth {
   readonly writes = new Map<string, Write>();
   #shreds = 0;
   #shredsUntil = -Infinity;
+  #isShredded = false;
 
   constructor(id: string) {
     this.id = id;
@@ -26,14 +27,25 @@ export class SegmentTruth {
     return this.#shreds > 0 ? Infinity : this.#shredsUntil;
   }
 
+  /** The last that anybody asked for was a shred, and it was done. */
+  get isShredded(): boolean {
+    return this.#isShredded && this.#shreds === 0;
+  }
+
+  provisionBegins(): void {
+    this.#isShredded = false;
+  }
+
   shredBegins(): void {
     this.#shreds += 1;
+    this.#isShredded = false;
     this.#voidAll();
   }
 
   /** `until`: later than now when nobody knows whether it was carried out, or will be. */
-  shredEnds(until: number): void {
+  shredEnds(until: number, isDone: boolean): void {
     this.#shreds -= 1;
+    this.#isShredded = isDone;
     this.#shredsUntil = Math.max(this.#shredsUntil, until);
     this.#voidAll();
   }

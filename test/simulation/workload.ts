@@ -1,6 +1,7 @@
 import { TroughError } from '../../src/errors.ts';
 import { type Consistency } from '../../src/messages/reading.ts';
-import { type Client } from './client.ts';
+import { type Chains } from './chains.ts';
+import { type Client, type WriteTold } from './client.ts';
 import { leases } from './documents.ts';
 import { type Random } from './random.ts';
 import { tokensOf } from './truth.ts';
@@ -14,10 +15,12 @@ const WRITTEN = ['s1', 's2', 's3', 's4', 's5', 'x1', 'x2', 'y1', 'y2'];
 /** Segments that somebody else puts into cold storage. */
 const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'c1', 'c2', 'x7', 'x8', 'x9', 'y8', 'y9'];
 const MOST_AT_ONCE = 40;
-/** A strong answer may be behind by so much: the view of a node is fresh for 8 s, and a roll is a second old. */
+/** What a node knows of a lease may be behind by so much: its view is fresh for 8 s, and a roll is a second old. */
 const STALE_MS = 15_000;
 /** A request whose outcome is not known may still be carried out for so long. */
 const AFTERWARDS_MS = 60_000;
+/** Request ids are known for two minutes. */
+const REPEATED_FOR_MS = 80_000;
 
 interface Seen {
   readonly tokens: ReadonlySet<string>;
@@ -30,6 +33,8 @@ export class Workload {
   readonly #world: World;
   readonly #truths: Truths;
   readonly #client: Client;
+  /** Absent: what is written is on the nodes' own disks. */
+  readonly #chains: Chains | undefined;
   readonly #random: Random;
   /** What each process has shown of each segment. */
   readonly #seen = new Map<string, Seen>();
@@ -37,10 +42,11 @@ export class Workload {
   #under = 0;
   #isOver = false;
 
-  constructor(world: World, truths: Truths, client: Client, random: Random) {
+  constructor(world: World, truths: Truths, client: Client, random: Random, chains: Chains | undefined) {
     this.#world = world;
     this.#truths = truths;
     this.#client = client;
+    this.#chains = chains;
     this.#random = random;
     for (const id of FOREIGN) if (random.chance(0.6)) this.#put(id);
     this.#next();
@@ -69,7 +75,7 @@ export class Workload {
   }
 
   #start(): void {
-    const written = this.#random.pick(WRITTEN) ?? 's1';
+    const written = this.#writable() ?? 's1';
     const foreign = this.#random.pick(FOREIGN) ?? 'f1';
     const any = this.#random.chance(0.6) ? written : foreign;
     const kinds: readonly (readonly [readonly [string, Request, string], number])[] = [
@@ -77,6 +83,7 @@ export class Workload {
       [['write', (id) => this.#write(id), written], 30],
       [['promote', (id) => this.#client.control.promote({ segment: id }), written], 5],
       [['release', (id) => this.#client.control.release({ segment: id }), written], 4],
+      [['move writer', (id) => this.#move(id), written], this.#chains === undefined ? 0 : 3],
       [['shred', (id) => this.#shred(id), written], 0.7],
       [['read', (id) => this.#read(id, 'strong'), any], 30],
       [['read any', (id) => this.#read(id, 'any'), any], 10],
@@ -89,6 +96,13 @@ export class Workload {
     void this.#run(kind, id, request).finally(() => {
       this.#under -= 1;
     });
+  }
+
+  /** Mostly one that is open for writing. */
+  #writable(): string | undefined {
+    const held = leases(this.#world).filter(({ state }) => state === 'held');
+    const isAny = held.length === 0 || this.#random.chance(0.3);
+    return this.#random.pick(isAny ? WRITTEN : held.map(({ segment }) => segment));
   }
 
   async #run(kind: string, id: string, request: Request): Promise<void> {
@@ -105,6 +119,7 @@ export class Workload {
   }
 
   async #provision(id: string): Promise<void> {
+    this.#truths.of(id).provisionBegins();
     await this.#client.control.provision({ segment: id });
   }
 
@@ -113,20 +128,62 @@ export class Workload {
     const token = `w${String(this.#tokens)}`;
     const truth = this.#truths.of(id);
     truth.ask(token, this.#world.now);
-    const fate = await this.#client.write(id, token);
-    truth.tell(token, fate, this.#world.now);
-    return fate === 'kept' ? fate : `${fate} ${token}`;
+    const isBad = this.#chains !== undefined && this.#random.chance(0.05);
+    const told = await (isBad ? this.#client.write(id, `fail ${token}`, token) : this.#writeOnce(id, token));
+    truth.tell(token, told.fate, this.#world.now);
+    if (told.fate === 'kept') this.#chains?.acknowledged(id, token, told.sequence);
+    else if (told.fate === 'refused') this.#chains?.refused(id, token);
+    return told.fate === 'kept' ? told.fate : `${told.fate} ${token}`;
+  }
+
+  /** However often it is sent. Without a journal a node that is started again knows nothing of the first time. */
+  async #writeOnce(id: string, token: string): Promise<WriteTold> {
+    if (this.#chains === undefined) return this.#client.write(id, token);
+    const until = this.#world.now + this.#random.between(0, REPEATED_FOR_MS);
+    let isOpen = false;
+    for (;;) {
+      const told = await this.#client.write(id, token, token, this.#random.chance(0.3) ? 2_000 : undefined);
+      if (told.fate === 'kept') {
+        if (this.#random.chance(0.1)) await this.#again(id, token, told.sequence);
+        return told;
+      }
+      isOpen ||= told.fate === 'unknown';
+      const isOver = this.#world.now > until || (!isOpen && this.#random.chance(0.5));
+      if (isOver) return { fate: isOpen ? 'unknown' : 'refused' };
+      await this.#pause(this.#random.scale(100, 10_000));
+    }
+  }
+
+  /** Whoever asks once more under the same id is told the same. */
+  async #again(id: string, token: string, sequence: number): Promise<void> {
+    await this.#pause(this.#random.scale(10, 20_000));
+    const told = await this.#client.write(id, token, token);
+    if (told.fate === 'kept' && told.sequence !== sequence && !this.#isVoid(id, token))
+      this.#world.fail(`${token} of ${id} is at ${String(sequence)}, and then at ${String(told.sequence)}`);
+  }
+
+  #isVoid(id: string, token: string): boolean {
+    return this.#truths.of(id).writes.get(token)?.isVoid === true;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#world.timeline.after(ms, resolve));
+  }
+
+  async #move(id: string): Promise<void> {
+    const node = this.#random.pick(this.#world.nodes)?.name ?? '';
+    await this.#client.control.moveWriter({ segment: id, node });
   }
 
   async #shred(id: string): Promise<void> {
     const truth = this.#truths.of(id);
     truth.shredBegins();
-    let afterwardsMs = AFTERWARDS_MS;
+    let isDone = false;
     try {
       await this.#client.control.shred({ segment: id, force: this.#random.chance(0.5) });
-      afterwardsMs = 0;
+      isDone = true;
     } finally {
-      truth.shredEnds(this.#world.now + afterwardsMs);
+      truth.shredEnds(this.#world.now + (isDone ? 0 : AFTERWARDS_MS), isDone);
     }
   }
 
@@ -141,20 +198,27 @@ export class Workload {
   async readBy(node: string, process: string, id: string, consistency: Consistency): Promise<string> {
     const askedAt = this.#world.now;
     const truth = this.#truths.of(id);
-    const mustShow = consistency === 'strong' ? truth.mustShow(askedAt, STALE_MS) : [];
+    const staleMs = this.#staleMs(id);
+    const mustShow = consistency === 'strong' ? truth.mustShow(askedAt, staleMs) : [];
     const { content, version, node: by } = await this.#client.read(node, id, consistency);
     const tokens = tokensOf(content);
     const where = `${node} (by ${by}, version ${version})`;
     const refused = truth.mustNotShow().find((token) => tokens.has(token));
     if (refused !== undefined) this.#world.fail(`${where} shows ${refused} of ${id}, which was refused`);
-    const still = new Set(truth.mustShow(askedAt, STALE_MS));
+    if (WRITTEN.includes(id)) this.#chains?.shown(id, content, where);
+    const still = new Set(truth.mustShow(askedAt, staleMs));
     const missing = mustShow.find((token) => still.has(token) && !tokens.has(token));
     if (missing !== undefined) this.#world.fail(`${where} does not show ${missing} of ${id}, which was kept`);
-    if (consistency === 'strong') this.#goesOn(process, id, askedAt, tokens, where);
+    if (consistency === 'strong') this.#goesOn(staleMs > 0 ? process : 'all', id, askedAt, tokens, where);
     return content;
   }
 
-  /** What one process has shown of a segment it shows from then on. */
+  /** A strong answer shows everything that was acknowledged, but for a lease that some nodes may not know of yet. */
+  #staleMs(id: string): number {
+    return this.#truths.heldForMs(id) < STALE_MS ? STALE_MS : 0;
+  }
+
+  /** What one process has shown of a segment it shows from then on, and so do all of them. */
   #goesOn(process: string, id: string, askedAt: number, tokens: ReadonlySet<string>, where: string): void {
     const key = `${process} ${id}`;
     const seen = this.#seen.get(key);

@@ -4,6 +4,7 @@ import { RunLog } from './run-log.ts';
 import { type Random } from './random.ts';
 import { type NodePlan, type RunPlan } from './run-plan.ts';
 import { SimCold } from './sim-cold.ts';
+import { SimJournal } from './sim-journal.ts';
 import { SimMetadata } from './sim-metadata.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimNode, type Surroundings } from './sim-node.ts';
@@ -29,6 +30,8 @@ export class World implements Surroundings {
   readonly network: SimNetwork;
   readonly metadata: SimMetadata;
   readonly cold: SimCold;
+  /** Absent in runs whose nodes keep what they write on their own disks. */
+  readonly journal: SimJournal | undefined;
   readonly nodes: SimNode[] = [];
   readonly rule = compileRules(RULES, 2);
   /** The first thing that should never have happened. */
@@ -43,6 +46,8 @@ export class World implements Surroundings {
     this.network = new SimNetwork(this.timeline, random.fork());
     this.metadata = new SimMetadata(this.timeline, random.fork(), this.network);
     this.cold = new SimCold(this.timeline, random.fork());
+    const journalRandom = random.fork();
+    if (plan.isJournaled) this.journal = new SimJournal(this.timeline, journalRandom, this.network);
   }
 
   static async make(plan: RunPlan, random: Random): Promise<World> {
@@ -115,8 +120,9 @@ export class World implements Surroundings {
   }
 
   #look(): void {
-    for (const { name, isRunning, context } of this.nodes) {
-      const isSound = isRunning && context !== undefined && this.network.isWhole(name) && !this.unheard.has(name);
+    for (const { name, isRunning, isStopping, context } of this.nodes) {
+      const isSound =
+        isRunning && !isStopping && context !== undefined && this.network.isWhole(name) && !this.unheard.has(name);
       if (!isSound) this.#wellAt.delete(name);
       else if (!this.#wellAt.has(name)) this.#wellAt.set(name, this.now);
       if (this.wellForMs(name) >= WELL_AFTER_MS) this.#unwellAt.delete(name);

@@ -133,6 +133,7 @@ export function leaseDocument(segment: string, changes: Partial<LeaseDocument> =
     unpromoted: false,
     stream: null,
     incarnation: null,
+    formerVersion: 0,
     ...changes,
   };
 }

@@ -26,7 +26,14 @@ export function grantedLease(
     // Its records stay where they are, however many streams there are by now.
     stream: stream === undefined ? null : (last?.stream ?? stream),
     incarnation: last?.incarnation ?? null,
+    formerVersion: formerVersion(last),
   };
+}
+
+/** Above all that a shredded segment had: what its last lease names, and what was found in cold storage until then. */
+function formerVersion(last: LeaseDocument | undefined): number {
+  if (last?.state !== 'shredded') return last?.formerVersion ?? 0;
+  return Math.max(last.formerVersion, last.version ?? 0, last.acquired_on);
 }
 
 /** The same lease in the hands of another node. */
@@ -52,5 +59,6 @@ export function shreddedLease(segment: string, last: LeaseDocument | undefined, 
     unpromoted: false,
     stream: last?.stream ?? null,
     incarnation: last?.incarnation ?? null,
+    formerVersion: last?.formerVersion ?? 0,
   };
 }

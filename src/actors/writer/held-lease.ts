@@ -44,8 +44,10 @@ export class HeldLease {
     return this.#document.epoch;
   }
 
-  get version(): number | null {
-    return this.#document.version;
+  /** What every version to come is above; 0: nothing was ever published. */
+  get highestVersion(): number {
+    const { version, formerVersion } = this.#document;
+    return Math.max(version ?? 0, formerVersion);
   }
 
   get unpromoted(): boolean {

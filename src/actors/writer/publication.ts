@@ -74,13 +74,16 @@ export class Publication {
     const { id, lease } = this.#segment;
     await lease.assertHeld();
     const { path, modifiedMs } = await this.#deps.cold.publish(id, file, sha256);
-    return { version: nextVersion(lease.version, modifiedMs), sizeBytes, sha256, path, modifiedMs };
+    return { version: nextVersion(lease.highestVersion, modifiedMs), sizeBytes, sha256, path, modifiedMs };
   }
 
   async #publishNamed(file: string, snapshot: Snapshot & { applied: number }, place: JournalPlace): Promise<Published> {
     const { id, lease, writes } = this.#segment;
     const { sizeBytes, sha256, applied } = snapshot;
-    const version = nextVersion(Math.max(this.#highestVersion, lease.version ?? 0), this.#deps.clock.now());
+    // A listing of cold storage may have named the file that stands there by its time, and copies go by that.
+    const listed = Math.floor((await this.#deps.cold.stat(id))?.modifiedMs ?? 0);
+    const above = Math.max(this.#highestVersion, lease.highestVersion, listed);
+    const version = nextVersion(above, this.#deps.clock.now());
     this.#highestVersion = version;
     const state: PublishedState = { applied, sha256, sizeBytes, version };
     const { path, modifiedMs } = await this.#deps.cold.publish(id, file, sha256, undefined, async () => {

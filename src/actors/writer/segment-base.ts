@@ -127,7 +127,10 @@ function versionOf(
   const known = states.find((state) => state.sha256 === sha256)?.version;
   if (known !== undefined) return known;
   if (lease.version !== null && lease.sha256 === sha256) return lease.version;
-  return nextVersion(highestVersion([lease.version, ...states.map(({ version }) => version)]), modifiedMs);
+  return nextVersion(
+    highestVersion([lease.version, lease.formerVersion, ...states.map(({ version }) => version)]),
+    modifiedMs,
+  );
 }
 
 function foreign(id: SegmentId, sha256: string): TroughError {

@@ -48,7 +48,8 @@ export class SegmentChain {
 
   /**
    * Appends a claim right behind the key's last record, whatever that is, unless it has this epoch or a higher one: then JOURNAL_FENCED with
-   * `epoch` in its context. Nobody with a lower epoch appends anything from then on. `creation`: what a segment that has no records begins with.
+   * `epoch` in its context. Nobody with a lower epoch appends anything from then on. `creation`: what a segment that has no records begins with. Without one
+   * nothing goes on from a shredding: SEGMENT_UNKNOWN with `shredded` in its context.
    * `isNew`: it most likely has none, so that is tried before anybody looks; the journal refuses it where there is one.
    */
   static async claim(
@@ -63,6 +64,7 @@ export class SegmentChain {
       if (record !== undefined && record.epoch >= epoch) throw overtaken(deps, record.epoch);
       const chain = new SegmentChain(deps, last?.sequence ?? 0);
       const begins = record === undefined || record.kind === 'shredded';
+      if (record?.kind === 'shredded' && creation === undefined) throw shredded(deps);
       try {
         await chain.#claim({ kind: 'claim', ...self, creation: begins ? creation : undefined }, signal);
         return chain;
@@ -142,6 +144,10 @@ export class SegmentChain {
 function overtaken({ key, epoch }: SegmentChainDeps, found: number): TroughError {
   const message = `the journal of ${key.name} has epoch ${String(found)} already; this lease is of epoch ${String(epoch)}`;
   return new TroughError('JOURNAL_FENCED', message, { key: key.name, epoch: found });
+}
+
+function shredded({ key: { name } }: SegmentChainDeps): TroughError {
+  return new TroughError('SEGMENT_UNKNOWN', `'${name}' was shredded`, { segment: name, shredded: true });
 }
 
 function torn({ name, stream }: JournalKey, before: number, next: number): TroughError {

@@ -92,7 +92,8 @@ export class SegmentOpener {
   async #describe(id: SegmentId, lease: LeaseDocument, fetched: Fetched): Promise<Published> {
     const { sha256, sizeBytes, modifiedMs } = fetched;
     const known = lease.version !== null && lease.sha256 === sha256;
-    const version = known && lease.version !== null ? lease.version : nextVersion(lease.version, modifiedMs);
+    const above = Math.max(lease.version ?? 0, lease.formerVersion);
+    const version = known && lease.version !== null ? lease.version : nextVersion(above, modifiedMs);
     const path = (await this.#deps.cold.stat(id))?.path ?? '';
     return { version, sha256, sizeBytes, modifiedMs, path };
   }

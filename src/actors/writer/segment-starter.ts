@@ -142,6 +142,8 @@ export class SegmentStarter {
         return { document, revision, opened: await this.#journaled.open(id, document, from) };
       } catch (error) {
         const { code, context } = TroughError.from(error);
+        // A shred that was cut off behind its record: whatever is in cold storage still, nobody goes on from it.
+        if (context['shredded'] === true) await this.#leases.write({ ...document, state: 'shredded' }, revision);
         if (code !== 'JOURNAL_FENCED' || typeof context['epoch'] !== 'number') throw error;
         document = { ...document, epoch: context['epoch'] + 1 };
         revision = await this.#leases.write(document, revision);

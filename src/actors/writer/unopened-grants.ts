@@ -4,13 +4,16 @@ import { type Clock } from '../../runtime/clock.ts';
 
 export interface UnopenedGrantsDeps {
   readonly clock: Clock;
-  readonly self: { readonly node: string; readonly session: string };
+  readonly self: { readonly node: string };
 }
 
 /** The request to open comes right after the grant. When it has not by then, its sender is gone, and could not take the grant back either. */
 const OVERDUE_MS = 30_000;
 
-/** Leases that were granted to this process, as the watch says, and since when nothing came of them. */
+/**
+ * Leases that were granted to this node, as the watch says, and since when nothing came of them. Also one for its session before: whoever wrote that
+ * had not heard of this one, and it came after this one had looked at what it holds.
+ */
 export class UnopenedGrants {
   readonly #deps: UnopenedGrantsDeps;
   readonly #since = new Map<SegmentId, number>();
@@ -19,10 +22,10 @@ export class UnopenedGrants {
     this.#deps = deps;
   }
 
-  seen({ segment, state, node, session }: LeaseDocument): void {
+  seen({ segment, state, node }: LeaseDocument): void {
     if (!isSegmentId(segment)) return;
     const { clock, self } = this.#deps;
-    if (state !== 'held' || node !== self.node || session !== self.session) this.#since.delete(segment);
+    if (state !== 'held' || node !== self.node) this.#since.delete(segment);
     else if (!this.#since.has(segment)) this.#since.set(segment, clock.monotonic());
   }
 

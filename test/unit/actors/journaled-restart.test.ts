@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { shredJournal } from '../../../src/actors/leader/journal-shredder.ts';
 import { TroughError } from '../../../src/errors.ts';
 import { sha256Of } from '../../support/fake-cold-store.ts';
 import { appliedMark } from '../../../src/model/applied-mark.ts';
+import { leaseDocument } from '../../support/fake-cluster.ts';
 import { withMark } from '../../support/marked-content.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
@@ -89,6 +91,18 @@ test('a taker-over starts from the published state and runs only what came behin
   expect(cold.fetches).toEqual([id]);
 });
 
+test('a version is above the time of the file that it replaces, by which a listing of cold storage may have named that one', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  await n1.holder('promote');
+  const ahead = cluster.clock.now() + 30_000;
+  cold.put(id, cold.content(id) ?? '', ahead);
+  await n1.write('b');
+  expect((await n1.holder('promote')).published?.version).toBeGreaterThan(ahead);
+});
+
 test('a promote that was cut off between its record and its file loses nothing, whichever file is found', async () => {
   for (const replaced of [false, true]) {
     const { process, cluster, cold, kinds } = journaledCluster();
@@ -157,6 +171,24 @@ test('a released segment goes on from whatever is in cold storage then, and ever
   const n3 = process('n3');
   await n3.open(await moveLease(cluster, 'n3'), true);
   expect(n3.content()).toBe('newer\nb\n');
+});
+
+test('a shred that was cut off behind its record is not undone by whoever opens the segment again: it is gone', async () => {
+  const { process, cluster, cold, server } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open({}, false, 'create');
+  await n1.write('a');
+  await n1.holder('promote');
+  await n1.write('b');
+  const lease = await cluster.leaseOf(id);
+  const journal = n1.journal;
+  await shredJournal({ clock: cluster.clock, journal }, lease ?? leaseDocument(id));
+  const next = process('n1', 'n1-2');
+  await next.reclaim();
+  expect(next.host.openCount).toBe(0);
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'shredded' });
+  expect(cold.content(id)).toBe('create\na\n');
+  expect(server.range({ stream: '1', name: id }, 0, Infinity, 10)).toHaveLength(1);
 });
 
 test('a shredded segment begins anew and has nothing of before', async () => {

@@ -76,6 +76,17 @@ test('a segment that was shredded starts anew when it is provisioned again, with
   expect(peers.opens).toMatchObject([{ hasBase: false }]);
 });
 
+test('what is made anew after a shred has versions above all that were before, also where the clock went back', async () => {
+  const { cluster, cold, provision, shred } = await registry('n1');
+  cold.put('s', 'rows');
+  const version = cluster.clock.now() + 30_000;
+  await cluster.lease('s', { state: 'released', epoch: 4, version, sha256: 'ab', sizeBytes: 4 });
+  await shred('s');
+  await cluster.settle();
+  await provision('s');
+  expect(await cluster.leaseOf('s')).toMatchObject({ state: 'held', version: null, formerVersion: version });
+});
+
 test('a sweep gives back the leases of lost nodes, but only those without unpublished writes', async () => {
   const { cluster, sweep } = await registry('n1', 'n2');
   await cluster.lease('clean', { version: 70 });

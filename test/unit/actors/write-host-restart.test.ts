@@ -71,6 +71,18 @@ test('a lease that was granted and never asked to be opened is opened after a wh
   await write('a');
 });
 
+test('a lease that comes to this node late, for its session before, is opened after a while as well', async () => {
+  const { cluster, host, hear, write } = writeHost();
+  await cluster.lease(id, { epoch: 4, session: 'n1-0' });
+  hear();
+  await cluster.clock.advance(30_000);
+  host.receive({ kind: 'tick' });
+  await cluster.settle();
+  expect(host.openCount).toBe(1);
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'held', session: 'n1-1', epoch: 5 });
+  await write('a');
+});
+
 test('a lease that was granted and taken back meanwhile is not opened', async () => {
   const { cluster, host, hear } = writeHost();
   await cluster.lease(id);

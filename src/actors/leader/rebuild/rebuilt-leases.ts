@@ -117,7 +117,7 @@ export class RebuiltLeases {
     return {
       ...{ node: '', session: '', epoch: 1, schema: 'default', acquired_on: this.#nowMs },
       ...{ version: null, sha256: null, sizeBytes: null, under_promotion: false, unpromoted: false },
-      ...{ stream: null, incarnation: null },
+      ...{ stream: null, incarnation: null, formerVersion: 0 },
     };
   }
 }
