@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BatchedWriter } from '../../../../src/cold/webhdfs/batched-writer.ts';
@@ -37,3 +37,41 @@ test('what cannot be written is thrown, with the next piece or at the end', asyn
     })(),
   ).rejects.toMatchObject({ code: 'ENOSPC' });
 });
+
+test('a large file is brought to the disk while more of it comes in, one sync at a time', async () => {
+  let [running, most, syncs] = [0, 0, 0];
+  const file = fakeFile(async () => {
+    running += 1;
+    most = Math.max(most, running);
+    syncs += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+  });
+  const writer = new BatchedWriter(file, () => undefined);
+  const piece = randomBytes(8 * 1024 * 1024);
+  for (let number = 0; number < 40; number += 1) await writer.write(piece);
+  await writer.end();
+  expect({ most, syncs, running }).toEqual({ most: 1, syncs: 5, running: 0 });
+});
+
+test('a disk that does not take it is told of, though a later sync succeeds', async () => {
+  let syncs = 0;
+  const file = fakeFile(() => {
+    syncs += 1;
+    return syncs === 1 ? Promise.reject(new Error('EIO')) : Promise.resolve();
+  });
+  const writer = new BatchedWriter(file, () => undefined);
+  const piece = randomBytes(8 * 1024 * 1024);
+  await expect(
+    (async () => {
+      for (let number = 0; number < 40; number += 1) await writer.write(piece);
+      await writer.end();
+    })(),
+  ).rejects.toThrow('EIO');
+});
+
+function fakeFile(datasync: () => Promise<void>): ConstructorParameters<typeof BatchedWriter>[0] {
+  const writev = (pieces: readonly Uint8Array[]) =>
+    Promise.resolve({ bytesWritten: pieces.reduce((sum, { length }) => sum + length, 0), buffers: pieces });
+  return { datasync, writev: writev as FileHandle['writev'] };
+}
