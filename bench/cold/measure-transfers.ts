@@ -5,7 +5,7 @@ import { type TestHdfs } from '../../test/support/hdfs.ts';
 import { PlainWebHdfs } from '../support/plain-webhdfs.ts';
 import { median } from '../support/samples.ts';
 import { say } from '../support/say.ts';
-import { runTransfer, type Transfer, type TransferResult } from './transfer.ts';
+import { type MeasuredTransfer, runTransfer, type Transfer } from './transfer.ts';
 
 const SYSTEMS = ['plain', 'trough'] as const;
 const MIB = 2 ** 20;
@@ -65,7 +65,7 @@ export async function measureTransfers(hdfs: TestHdfs, directory: string, plan: 
   return failures;
 }
 
-type Results = Readonly<Record<(typeof SYSTEMS)[number], TransferResult[]>>;
+type Results = Readonly<Record<(typeof SYSTEMS)[number], MeasuredTransfer[]>>;
 
 /** Each system in each round, the one that begins changing with it. */
 async function inTurns(
@@ -96,10 +96,17 @@ function report(what: string, units: number, unit: string, least: number, result
     `${what.padEnd(18)} trough ${own.toFixed(0)} ${unit}, plain ${plain.toFixed(0)} ${unit}, ratio ${ratio.toFixed(2)} (least ${String(least)}), ` +
       `memory +${(grown / 1e6).toFixed(0)} MB (${runs})`,
   );
+  say(`${' '.repeat(19)}CPU: ${SYSTEMS.map((system) => `${system} ${cpuOf(results[system])}`).join('; ')}`);
   const failures: string[] = [];
   if (ratio < least) failures.push(`${what}: ${ratio.toFixed(2)} of the baseline, not ${String(least)}`);
   if (grown > MOST_GROWN_BYTES) failures.push(`${what}: memory grows by ${(grown / 1e6).toFixed(0)} MB`);
   return failures;
+}
+
+function cpuOf(results: readonly MeasuredTransfer[]): string {
+  const client = median(results.map(({ cpuSeconds }) => cpuSeconds));
+  const servers = median(results.map(({ serverCpuSeconds }) => serverCpuSeconds));
+  return `${client.toFixed(1)} s the client, ${servers.toFixed(1)} s HDFS`;
 }
 
 async function putAll(hdfs: TestHdfs, ids: readonly string[], file: string): Promise<void> {

@@ -50,6 +50,7 @@ async function measure(transfer: Transfer): Promise<TransferResult> {
   const sampling = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, SAMPLE_MS);
+  const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   const ahead = [...transfer.ids];
   const worker = async (): Promise<void> => {
@@ -61,7 +62,12 @@ async function measure(transfer: Transfer): Promise<TransferResult> {
   await Promise.all(Array.from({ length: transfer.inFlight }, worker));
   const seconds = (performance.now() - startedAt) / 1_000;
   clearInterval(sampling);
-  return { seconds, grownBytes: Math.max(peak, process.memoryUsage.rss()) - base };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    seconds,
+    grownBytes: Math.max(peak, process.memoryUsage.rss()) - base,
+    cpuSeconds: (user + system) / 1e6,
+  };
 }
 
 function troughMover({ authority, root }: Transfer): Mover {
