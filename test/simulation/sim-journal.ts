@@ -1,4 +1,10 @@
-import { type Journal, type JournalKey, type JournalRange, type JournalRecord } from '../../src/journal/journal.ts';
+import {
+  type Journal,
+  type JournalKey,
+  type JournalRange,
+  type JournalRecord,
+  type NamedRecord,
+} from '../../src/journal/journal.ts';
 import { type JournalFate, type JournalLeg, MemoryJournal } from '../../src/journal/memory-journal.ts';
 import { MemoryJournalServer } from '../../src/journal/memory-journal-server.ts';
 import { type Random } from './random.ts';
@@ -116,6 +122,11 @@ class ProcessJournal implements Journal {
   read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
     this.#onAsk('read');
     return this.#each(this.#inner.read(key, range, signal));
+  }
+
+  readStream(stream: string, range: JournalRange, signal?: AbortSignal): AsyncIterable<NamedRecord> {
+    this.#onAsk('read');
+    return this.#each(this.#inner.readStream(stream, range, signal));
   }
 
   purge(key: JournalKey, belowSequence: number, signal?: AbortSignal): Promise<void> {
