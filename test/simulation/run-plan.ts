@@ -67,12 +67,16 @@ export function drawPlan(random: Random): RunPlan {
   };
 }
 
+/** Most of the time nothing is going on that they could cut off. */
+const AT_STEPS: ReadonlySet<FaultKind> = new Set(['crash at a step', 'pause at a step']);
+
 /** Some kinds in each run, few or many times: two rare ones together are found as well as a storm of one. */
 function drawFaults(random: Random, faultsMs: number): Map<FaultKind, number> {
   const share = random.pick([0.1, 0.25, 0.5, 0.8]) ?? 0.5;
   const drawn = new Map<FaultKind, number>();
   for (const kind of FAULT_KINDS) {
-    if (random.chance(share)) drawn.set(kind, random.scale(faultsMs / 12, faultsMs));
+    const often = AT_STEPS.has(kind) ? 3 : 1;
+    if (random.chance(share)) drawn.set(kind, random.scale(faultsMs / 12, faultsMs) / often);
   }
   return drawn;
 }

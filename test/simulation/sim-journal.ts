@@ -7,6 +7,7 @@ import {
 } from '../../src/journal/journal.ts';
 import { type JournalFate, type JournalLeg, MemoryJournal } from '../../src/journal/memory-journal.ts';
 import { MemoryJournalServer } from '../../src/journal/memory-journal-server.ts';
+import { decodeRecord, type SegmentRecord } from '../../src/messages/journal-record.ts';
 import { type Random } from './random.ts';
 import { type SimNetwork } from './sim-network.ts';
 import { EPOCH_MS, type SimProcess } from './sim-process.ts';
@@ -37,8 +38,8 @@ export class SimJournal {
   weather: JournalWeather = CALM_JOURNAL;
   /** While false they are being started again. */
   isUp = true;
-  /** Told of each call before anything of it happens. */
-  onAsk: (machine: string, call: JournalLeg['call']) => void = () => undefined;
+  /** Told of each record that a machine wants to append, before anything of that happens. */
+  onAsk: (machine: string, kind: SegmentRecord['kind']) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random, network: SimNetwork) {
     this.#random = random;
@@ -66,8 +67,8 @@ export class SimJournal {
       fate: (leg) => this.#fateOf(leg, machine),
       retryMs: RETRY_MS,
     });
-    return new ProcessJournal(inner, process, (call) => {
-      this.onAsk(machine, call);
+    return new ProcessJournal(inner, process, (kind) => {
+      this.onAsk(machine, kind);
     });
   }
 
@@ -89,9 +90,9 @@ export class SimJournal {
 class ProcessJournal implements Journal {
   readonly #inner: MemoryJournal;
   readonly #process: SimProcess;
-  readonly #onAsk: (call: JournalLeg['call']) => void;
+  readonly #onAsk: (kind: SegmentRecord['kind']) => void;
 
-  constructor(inner: MemoryJournal, process: SimProcess, onAsk: (call: JournalLeg['call']) => void) {
+  constructor(inner: MemoryJournal, process: SimProcess, onAsk: (kind: SegmentRecord['kind']) => void) {
     this.#inner = inner;
     this.#process = process;
     this.#onAsk = onAsk;
@@ -110,17 +111,15 @@ class ProcessJournal implements Journal {
   }
 
   append(...[key, entry, expected, signal]: Parameters<Journal['append']>): Promise<number> {
-    this.#onAsk('append');
+    this.#onAsk(decodeRecord(entry.body).kind);
     return this.#told(this.#inner.append(key, entry, expected, signal));
   }
 
   last(key: JournalKey, signal?: AbortSignal): Promise<JournalRecord | undefined> {
-    this.#onAsk('last');
     return this.#told(this.#inner.last(key, signal));
   }
 
   read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord> {
-    this.#onAsk('read');
     return this.#each(this.#inner.read(key, range, signal));
   }
 
@@ -130,7 +129,6 @@ class ProcessJournal implements Journal {
   }
 
   purge(key: JournalKey, belowSequence: number, signal?: AbortSignal): Promise<void> {
-    this.#onAsk('purge');
     return this.#told(this.#inner.purge(key, belowSequence, signal));
   }
 

@@ -13,21 +13,24 @@ export interface WriteFaultsDeps {
 
 /** So many things reach a process between the begin of what it does with a journal and the end. */
 const STEPS = 60;
+/** The records with which most of what can be cut off begins. */
+const MOMENTS = ['any', 'data', 'claim', 'intent', 'intent', 'closed'] as const;
 
 /** What goes wrong with the journal, and with the processes that use it: in the midst of what they do, wherever that is. */
 export class WriteFaults {
   readonly #deps: WriteFaultsDeps;
-  /** Of each machine, what is to happen when its process asks the journal for something. */
-  readonly #armed = new Map<string, () => void>();
+  /** Of each machine, what is to happen when its process appends such a record. */
+  readonly #armed = new Map<string, { readonly at: string; readonly act: () => void }>();
 
   constructor(deps: WriteFaultsDeps) {
     this.#deps = deps;
     const { journal } = deps.world;
     if (journal === undefined) return;
-    journal.onAsk = (machine) => {
-      const act = this.#armed.get(machine);
+    journal.onAsk = (machine, kind) => {
+      const armed = this.#armed.get(machine);
+      if (armed === undefined || (armed.at !== 'any' && armed.at !== kind)) return;
       this.#armed.delete(machine);
-      act?.();
+      armed.act();
     };
   }
 
@@ -82,11 +85,12 @@ export class WriteFaults {
     });
   }
 
-  /** Soon after its process next asks the journal for something: between any two things that it waits for. */
+  /** Soon after its process next appends something: between any two things that it waits for. */
   #atStep(node: SimNode, act: () => void): boolean {
     if (this.#deps.world.journal === undefined || !node.isRunning || !node.roles.includes('writer')) return false;
+    const at = this.#deps.random.pick(MOMENTS) ?? 'any';
     const steps = Math.ceil(this.#deps.random.scale(1, STEPS));
-    this.#armed.set(node.name, () => node.process?.interrupt(steps, act));
+    this.#armed.set(node.name, { at, act: () => node.process?.interrupt(steps, act) });
     return true;
   }
 
@@ -107,7 +111,8 @@ export class WriteFaults {
 
   /** Shorter or longer than it takes until its leases go to others. */
   #awayMs(): number {
-    return this.#deps.random.scale(500, 60_000);
+    const { random } = this.#deps;
+    return random.chance(0.5) ? random.scale(500, 10_000) : random.between(15_000, 60_000);
   }
 
   #damage({ disk, name }: SimNode): boolean {
