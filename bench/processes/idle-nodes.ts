@@ -35,7 +35,7 @@ const [server = '', count = '0'] = process.argv.slice(2);
 /** All copies of whatever placement there is. */
 function completeIn(context: NodeContext): CopierState {
   return {
-    ...{ pending: 0, pendingBytes: 0, fetched: null, unfetchable: 0, wantedOf: () => null },
+    ...{ pending: 0, pendingBytes: 0, fetched: null, unfetchable: 0, unfetchableOne: undefined, wantedOf: () => null },
     repairs: new Repairs({ node: '', log: silentLog, emit: () => undefined }),
     get complete() {
       const { term, epoch } = context.placement.document ?? {};

@@ -182,6 +182,8 @@ export const NodeStatus = z.object({
   drain: DrainStatus.nullable(),
   /** Copies that were found missing or wrong and are not replaced yet. */
   damaged: z.int(),
+  /** Copies that it is to have and cannot fetch, since their files in cold storage are bad or gone and no node has them; and one of them. */
+  unfetchable: z.object({ copies: z.int(), segment: z.string(), code: z.string() }).nullable().default(null),
   /** Files that nobody asked for, in its lost+found. */
   lostFiles: z.int(),
 });
@@ -200,7 +202,7 @@ export const StatusAnswer = z.object({
   }),
   placement: z.object({
     epoch: z.int(),
-    /** Copies that are still to be fetched, over all nodes. */
+    /** Copies that are not there, over all nodes: still to be fetched, or not to be had. */
     underReplicated: z.int(),
     /** Slots that fewer living nodes serve than there should. */
     slotsUnderReplicated: z.int(),

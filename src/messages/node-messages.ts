@@ -20,6 +20,8 @@ export const Beat = z.object({
   leases: z.int(),
   /** Copies that were found missing or wrong and are not replaced yet. */
   damaged: z.int().optional(),
+  /** Copies that cannot be fetched, as their files in cold storage are bad or gone and no node has them: how many, and one of them. */
+  unfetchable: z.object({ copies: z.int(), segment: z.string(), code: z.string() }).nullable().optional(),
   /** Files in `lost+found`. */
   lostFiles: z.int().optional(),
   /** It is being stopped: nothing new is given to it. */

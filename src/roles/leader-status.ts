@@ -53,7 +53,7 @@ export function describeStatus(
     },
     placement: {
       epoch,
-      underReplicated: nodes.reduce((sum, { pending }) => sum + pending, 0),
+      underReplicated: nodes.reduce((sum, node) => sum + node.pending + (node.unfetchable?.copies ?? 0), 0),
       slotsUnderReplicated: slotsUnderReplicated(context, sums, target, serving),
       moves: serving.ranks === 0 ? 0 : movedBetween(serving, target),
       waiting,
@@ -98,7 +98,7 @@ export function memberOptions({
 function describeNode(context: Context, entry: NodeEntry, kept: ReadonlySet<string>): NodeStatus {
   const { document, beat, state, silentMs } = entry;
   const { node, zone, roles, quotaBytes } = document;
-  const { pending = 0, pendingBytes = 0, fetched = null, damaged = 0, lostFiles = 0 } = beat ?? {};
+  const { pending = 0, pendingBytes = 0, fetched = null, damaged = 0, lostFiles = 0, unfetchable = null } = beat ?? {};
   const leases = context.view.leasesOf(node);
   return {
     ...{ node, zone, roles, state, quotaBytes },
@@ -110,7 +110,7 @@ function describeNode(context: Context, entry: NodeEntry, kept: ReadonlySet<stri
     load: beat?.load ?? 0,
     beatAgeMs: beat === undefined ? null : silentMs,
     drain: describeDrain(context, entry, kept),
-    ...{ damaged, lostFiles },
+    ...{ damaged, lostFiles, unfetchable },
   };
 }
 

@@ -4,12 +4,7 @@ import { Heartbeat, type HeartbeatMessage, type Vitals } from '../actors/heartbe
 import { TroughError, unreachable } from '../errors.ts';
 import { type HttpMetrics } from '../http/metrics.ts';
 import { type LeaseEntry } from '../messages/cluster-view.ts';
-import {
-  type ClusterDocument,
-  encodeDocument,
-  type NodeDocument,
-  type Urls,
-} from '../messages/documents.ts';
+import { type ClusterDocument, encodeDocument, type NodeDocument, type Urls } from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
 import { Beat, Roll } from '../messages/node-messages.ts';
 import { makeSubjects, type Subjects } from '../messages/subjects.ts';
@@ -248,10 +243,16 @@ function vitals({ inventory, copier, writer, lost }: LocalParts, load: number): 
     fetched: copier?.fetched ?? null,
     leases: writer?.openCount ?? 0,
     damaged: copier?.repairs.pending ?? 0,
+    unfetchable: unfetchable(copier),
     lostFiles: lost?.count ?? 0,
     leaving: writer?.isLeaving ?? false,
     complete: copier?.complete ?? null,
   };
+}
+
+function unfetchable(copier: LocalParts['copier']): Vitals['unfetchable'] {
+  const one = copier?.unfetchableOne;
+  return copier === undefined || one === undefined ? null : { copies: copier.unfetchable, ...one };
 }
 
 function showGauges({ metrics, parts, view }: NodeContext): void {

@@ -42,6 +42,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     },
     peers: {
       holders: (id) => holders(context, id),
+      targets: (id) => context.places(id).target.filter((node) => node !== self.node),
       pass: (node, request, signal) => context.calls.pass(node, request, signal),
     },
     newestElsewhere: (id) => newestElsewhere(context, id),

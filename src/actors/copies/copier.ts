@@ -9,6 +9,7 @@ import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { Throttle } from '../../runtime/throttle.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
+import { isHeldElsewhere } from './copy-elsewhere.ts';
 import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
 import { DiskRoom } from './disk-room.ts';
 import { type CopyRate, FetchRate } from './fetch-rate.ts';
@@ -41,7 +42,7 @@ export type CopierMessage =
 export interface CopierDeps
   extends
     Omit<CopyFetcherDeps, 'room' | 'isToBeKept'>,
-    Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping'>,
+    Omit<CopyRemoverDeps, 'fetching' | 'shredded' | 'stopping' | 'heldElsewhere'>,
     ManifestReaderDeps {
   readonly random: () => number;
   readonly store: MetadataStore;
@@ -61,6 +62,8 @@ export interface CopierState {
   readonly fetched: CopyRate | null;
   /** Copies that nobody waits for because their files in cold storage are bad: neither pending nor in the way of `complete`. */
   readonly unfetchable: number;
+  /** One of them, and how it failed last. */
+  readonly unfetchableOne: FetchFailures['example'];
   readonly complete: { readonly term: number; readonly epoch: number } | null;
   readonly repairs: Pick<Repairs, 'pending' | 'found' | 'replaced'>;
   /** What is still to be fetched of one segment. */
@@ -102,6 +105,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
       ...deps,
       fetching: (id) => this.#fetching.has(id) || this.#wanted.has(id),
       shredded: (id, signal) => this.#isShredded(id, signal),
+      heldElsewhere: (id, signal) => isHeldElsewhere(deps, id, signal),
       stopping: this.#stopping.signal,
     });
   }
@@ -126,6 +130,10 @@ export class Copier implements Actor<CopierMessage>, CopierState {
 
   get unfetchable(): number {
     return this.#failures.unfetchable;
+  }
+
+  get unfetchableOne(): FetchFailures['example'] {
+    return this.#failures.example;
   }
 
   /** Its file may be another in a moment: it is being fetched, or taken away. */

@@ -10,12 +10,14 @@ import { type SegmentId } from '../../model/segment-id.ts';
 export interface CopyPeers {
   /** Those that live and are to have the segment, now or until now. */
   readonly holders: (id: SegmentId) => readonly string[];
+  /** The other nodes that the segment is placed on, whether they live or not. */
+  readonly targets: (id: SegmentId) => readonly string[];
   /** The node's copy of one version. SEGMENT_UNKNOWN when it has another or none; NODE_UNAVAILABLE. */
   readonly pass: (node: string, request: FileRequest, signal: AbortSignal) => Promise<PassedFile>;
 }
 
 interface Deps {
-  readonly peers: CopyPeers;
+  readonly peers: Pick<CopyPeers, 'holders' | 'pass'>;
   readonly disk: Disk;
   readonly engine: Engine;
   readonly log: Log;

@@ -21,6 +21,8 @@ export interface CopyRemoverDeps {
   readonly cold: ColdStore;
   /** Whether the segment's lease, as the store has it now, says that it was shredded. */
   readonly shredded: (segment: SegmentId, signal: AbortSignal) => Promise<boolean>;
+  /** Whether every node that the segment is placed on has this very copy, read to its end. */
+  readonly heldElsewhere: (segment: SegmentId, stopping: AbortSignal) => Promise<boolean>;
   /** True while a copy of it is being fetched. */
   readonly fetching: (segment: SegmentId) => boolean;
   readonly stopping: AbortSignal;
@@ -30,6 +32,8 @@ const STORE_DEADLINE_MS = 30_000;
 const BATCH = 1_000;
 /** Questions about single segments that are under way at a time. */
 const PARALLEL = 8;
+/** Copies whose files vanished from cold storage, in one batch: each is read on other nodes. */
+const MOST_VANISHED = 50;
 
 interface Unasked {
   /** When the placement was first seen not to name this node for it; undefined: not looked at yet, or named at the last look. */
@@ -40,7 +44,7 @@ interface Unasked {
 /**
  * Takes copies away, in batches beside everything else. One that is no longer asked for goes when the placement in the store did not name this
  * node for it at two looks with the grace time in between, so that nobody goes by an older placement any more; and only while cold storage has
- * its file, or when it was shredded.
+ * its file, or every node that it is placed on the very copy, or when it was shredded.
  */
 export class CopyRemover {
   readonly #deps: CopyRemoverDeps;
@@ -154,6 +158,7 @@ export class CopyRemover {
     const named = await withDeadline(clock, STORE_DEADLINE_MS, namedNow, stopping);
     const now = clock.monotonic();
     const mayGo = await this.#mayGo(due, named, now);
+    await this.#addHeldElsewhere(due, named, now, mayGo);
     stopping.throwIfAborted();
     const going: SegmentId[] = [];
     for (const [id, unasked] of due) {
@@ -178,15 +183,15 @@ export class CopyRemover {
     due: readonly [SegmentId, Unasked][],
     named: (segment: SegmentId) => boolean,
     now: number,
-  ): Promise<ReadonlySet<SegmentId>> {
-    const { clock, evictAfterMs, stopping } = this.#deps;
+  ): Promise<Set<SegmentId>> {
+    const { clock, stopping } = this.#deps;
     const asked = [...due];
     const mayGo = new Set<SegmentId>();
     const ask = async (signal: AbortSignal): Promise<void> => {
       for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
-        const [id, { freeSince }] = next;
-        const isFree = freeSince !== undefined && now - freeSince >= evictAfterMs && !named(id);
-        // One that the placement names and the leader does not ask for was shredded, or has vanished from cold storage.
+        const [id, unasked] = next;
+        const isFree = this.#isFree(unasked, now) && !named(id);
+        // One that the placement names and the leader does not ask for was shredded, or is not in the leader's catalogue.
         if (isFree || named(id)) if (await this.#isDispensable(id, named(id), signal)) mayGo.add(id);
       }
     };
@@ -194,6 +199,22 @@ export class CopyRemover {
       Promise.all(Array.from({ length: PARALLEL }, () => ask(signal)));
     await withDeadline(clock, STORE_DEADLINE_MS, all, stopping);
     return mayGo;
+  }
+
+  #isFree({ freeSince }: Unasked, now: number): boolean {
+    return freeSince !== undefined && now - freeSince >= this.#deps.evictAfterMs;
+  }
+
+  /** Of what is left, those that cold storage lacks and that are where they belong; as many as can be read elsewhere in one turn. */
+  async #addHeldElsewhere(
+    due: readonly [SegmentId, Unasked][],
+    named: (segment: SegmentId) => boolean,
+    now: number,
+    mayGo: Set<SegmentId>,
+  ): Promise<void> {
+    const { heldElsewhere, stopping } = this.#deps;
+    const vanished = due.filter(([id, unasked]) => !mayGo.has(id) && !named(id) && this.#isFree(unasked, now));
+    for (const [id] of vanished.slice(0, MOST_VANISHED)) if (await heldElsewhere(id, stopping)) mayGo.add(id);
   }
 
   /** A vanished file is no reason to give up what may be the last copies. */

@@ -50,6 +50,14 @@ export class FetchFailures {
     return this.#setAside;
   }
 
+  /** One of those that are set aside, and how it failed last. */
+  get example(): { readonly segment: SegmentId; readonly code: ErrorCode } | undefined {
+    if (this.#setAside === 0) return undefined;
+    for (const [segment, { bad, error }] of this.#failing)
+      if (bad >= SET_ASIDE_AFTER) return { segment, code: error.code };
+    return undefined;
+  }
+
   failed(id: SegmentId, { version }: ManifestRow, error: TroughError): void {
     if (this.#failing.get(id)?.version !== version) this.clear(id);
     const backoff = this.#failing.get(id)?.backoff ?? new Backoff(REST, this.#deps.random);

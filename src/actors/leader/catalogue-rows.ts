@@ -215,13 +215,13 @@ export class CatalogueRows {
     );
   }
 
-  /** The published hot segments of the slots that have more copies than the rank, by slot. `slots` in their order; `after` is the `next` of the page before. */
+  /** The published hot segments of the slots that have more copies than the rank, by slot, also those that vanished from cold storage: their copies are made anew from each other. `slots` in their order; `after` is the `next` of the page before. */
   async manifest(slots: readonly SlotRank[], after: string | undefined, limit: number): Promise<ManifestPage> {
     const [afterSlot = -1, afterKey = 0] = after?.split(':').map(Number) ?? [];
     const sql = `select s.id, s.version, s.size_bytes, lower(nullif(hex(s.sha256), '')), s.slot, s.key
       from json_each(?1) j cross join (with recursive run (n) as (select 0 union all select n + 1 from run where n < ?5) select n from run)
       cross join segment s on s.key >> 19 = n and s.slot = j.value ->> 0
-      where s.copies > j.value ->> 1 and s.tier = 'hot' and s.version > 0 and s.vanished = 0 and (s.slot, s.key) > (?2, ?3)
+      where s.copies > j.value ->> 1 and s.tier = 'hot' and s.version > 0 and (s.slot, s.key) > (?2, ?3)
       order by s.slot, s.key limit ?4`;
     const ahead = slots.filter(([slot]) => slot >= afterSlot);
     const runs = Math.floor((await this.lastKey()) / RUN);

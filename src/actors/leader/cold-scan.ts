@@ -165,7 +165,7 @@ export class ColdScan {
     }
   }
 
-  /** Never a reason to delete the last copies: it is reported, kept in the catalogue, and no longer assigned anew. */
+  /** Never a reason to delete the last copies: it is reported, and its copies are kept, and made anew from each other. */
   async #missing(id: SegmentId): Promise<void> {
     const { rows, cold, view, log } = this.#deps;
     if (view.lease(id)?.document.state === 'shredded') await rows.remove([id]);

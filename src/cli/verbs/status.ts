@@ -133,22 +133,30 @@ function stateOf({ state, drain }: NodeStatus): string {
 
 /** What is under way, and what an operator may have to do something about; nothing while all is well. */
 function attention({ nodes, placement, metadataLost }: StatusAnswer): string[] {
-  const { slotsUnderReplicated, moves, waiting, underReplicated, leftMs, overQuota } = placement;
+  const { slotsUnderReplicated, moves, waiting, leftMs, overQuota } = placement;
+  const toFetch = nodes.reduce((sum, { pending }) => sum + pending, 0);
   const lines: string[] = [];
   if (metadataLost === true)
     lines.push('the metadata was lost: nothing is granted, placed or deleted until you run trough rebuild');
   if (slotsUnderReplicated > 0)
     lines.push(`under-replicated: ${String(slotsUnderReplicated)} slots have fewer copies in service than they should`);
-  if (moves > 0 || underReplicated > 0) {
+  if (moves > 0 || toFetch > 0) {
     const bytes = nodes.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
     const left = leftMs === null ? '' : `, about ${roughTime(leftMs)} left`;
     lines.push(
-      `moves: ${String(moves)} places change their node; ${String(underReplicated)} copies (${roughByteSize(bytes)}) to fetch${left}`,
+      `moves: ${String(moves)} places change their node; ${String(toFetch)} copies (${roughByteSize(bytes)}) to fetch${left}`,
     );
   }
   if (waiting > 0) lines.push(`waiting: ${String(waiting)} more places change their node after those`);
   for (const { node, damaged } of nodes) {
     if (damaged > 0) lines.push(`damaged: ${String(damaged)} copies on ${node} are missing or wrong, and are replaced`);
+  }
+  for (const { node, unfetchable } of nodes) {
+    if (unfetchable === null) continue;
+    const { copies, segment, code } = unfetchable;
+    lines.push(
+      `missing: ${String(copies)} copies cannot be fetched to ${node}, such as ${segment} (${code}); trough where ${segment}`,
+    );
   }
   for (const { node, lostFiles } of nodes) {
     if (lostFiles > 0)

@@ -121,6 +121,25 @@ test('a copy whose file vanished from cold storage stays, wherever it is placed 
   expect([content('a'), content('b')]).toEqual(['of a', undefined]);
 });
 
+test('a copy whose file vanished goes when every node that it is placed on gives the very same bytes', async () => {
+  const { cold, tick, content, peers, targets } = await unasked(['a']);
+  targets.push('n2', 'n3');
+  cold.lose('a');
+  peers.set('n2 a', { version: 70, content: 'of a' });
+  await tick(1);
+  await tick(60_000);
+  expect(content('a')).toBe('of a');
+  peers.set('n3 a', { version: 70, content: 'of b' });
+  await tick(60_000);
+  expect(content('a')).toBe('of a');
+  peers.set('n3 a', { version: 69, content: 'of a' });
+  await tick(60_000);
+  expect(content('a')).toBe('of a');
+  peers.set('n3 a', { version: 70, content: 'of a' });
+  await tick(60_000);
+  expect(content('a')).toBeUndefined();
+});
+
 test('a copy of a shredded segment goes also when the word of it was lost, and the placement still names its slot', async () => {
   const { cluster, cold, named, tick, content } = await unasked(['a', 'b']);
   named.add('a').add('b');

@@ -39,6 +39,8 @@ export async function copying(options: Partial<CopierDeps> = {}) {
   const events: CopyEvent[] = [];
   /** What other nodes pass on, by node and id. */
   const peers = new Map<string, { readonly version: number; readonly content: string }>();
+  /** Other nodes that all segments are placed on. */
+  const targets: string[] = [];
   const { clock, store } = cluster;
   const copier = new Copier({
     ...{ cold, disk, engine, paths, inventory, clock, log, store },
@@ -49,6 +51,7 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     emit: (event) => events.push(event),
     peers: {
       holders: () => ['n2', 'n3'],
+      targets: () => targets,
       pass: (from, { segment, version }) => {
         const file = peers.get(`${from} ${segment}`);
         if (file?.version !== version) return Promise.reject(new TroughError('SEGMENT_UNKNOWN', 'no such copy'));
@@ -102,6 +105,7 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     copier,
     events,
     peers,
+    targets,
     tick,
     assign,
     row,

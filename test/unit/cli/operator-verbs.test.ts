@@ -23,7 +23,7 @@ async function run(args: readonly string[], answer: object, given: CliSetting = 
 const node = {
   ...{ node: 'n1', zone: 'z', roles: ['reader'], state: 'alive' as const },
   ...{ quotaBytes: 1e9, storedBytes: 2e6, copies: 7, pending: 0, pendingBytes: 0, leftMs: null },
-  ...{ leases: 1, load: 0.5, beatAgeMs: 900, drain: null, damaged: 0, lostFiles: 0 },
+  ...{ leases: 1, load: 0.5, beatAgeMs: 900, drain: null, damaged: 0, lostFiles: 0, unfetchable: null },
 };
 const calm: StatusAnswer = {
   leader: { node: 'n1', term: 3 },
@@ -247,4 +247,12 @@ test('the status says how many segments have rules, and which cannot have what t
     'rules: 4 segments have copies or a tier of their own; 1 have more copies while they are read so much; trough rule list',
     'too few nodes: ATL is to have 5 copies, and there are nodes for 3',
   ]);
+});
+
+test('the status names a copy that cannot be had, with the reason', async () => {
+  const unfetchable = { copies: 7, segment: 'ATL', code: 'COLD_MISSING' };
+  const { out } = await run(['status'], { ...calm, nodes: [{ ...node, unfetchable }] });
+  expect(out.split('\n')[2]).toBe(
+    'missing: 7 copies cannot be fetched to n1, such as ATL (COLD_MISSING); trough where ATL',
+  );
 });

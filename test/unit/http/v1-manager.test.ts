@@ -25,6 +25,7 @@ const node = {
   drain: null,
   damaged: 0,
   lostFiles: 0,
+  unfetchable: null,
 };
 const status = {
   leader: { node: 'n1', term: 3 },

@@ -95,3 +95,13 @@ test('what a node holds by rules of single segments counts against its quota, an
   expect(status.rules).toEqual({ segments: 2, hot: 1, short: [{ segment: 's', copies: 3, placed: 2 }] });
   expect(status.placement.overQuota.map(({ node }) => node)).toEqual(['n2']);
 });
+
+test('copies that cannot be had are missing as well as those that are still to come', async () => {
+  const { context, place, placed, cluster } = await leading(['n1', 'n2']);
+  await place(placed('n1', 'n2'), placed('n1', 'n2'));
+  const unfetchable = { copies: 7, segment: 's', code: 'COLD_MISSING' };
+  cluster.beat('n2', { pending: 3, unfetchable });
+  const { placement, nodes } = describeStatus(context, evenSums(1, 1));
+  expect(placement.underReplicated).toBe(10);
+  expect(nodes.map((node) => node.unfetchable)).toEqual([null, unfetchable]);
+});
