@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QueryObserver } from '../../src/actors/queries/query-observer.ts';
-import { type CopierState } from '../../src/actors/copies/copier.ts';
+import { type CopierState } from '../../src/actors/copies/copier-state.ts';
 import { Repairs } from '../../src/actors/copies/repairs.ts';
 import { NatsBus } from '../../src/bus/nats-bus.ts';
 import { connectNats } from '../../src/bus/nats-connection.ts';

@@ -1,5 +1,5 @@
 import { type OwnCatalogue } from '../actors/catalogue-reads.ts';
-import { type CopierState } from '../actors/copies/copier.ts';
+import { type CopierState } from '../actors/copies/copier-state.ts';
 import { type Inventory } from '../actors/copies/inventory.ts';
 import { type CopyFiles, type HotFiles } from '../messages/local-files.ts';
 import { type SegmentId } from '../model/segment-id.ts';

@@ -1,4 +1,5 @@
 import { Copier } from '../actors/copies/copier.ts';
+import { type CopyPeers } from '../actors/copies/copy-peers.ts';
 import { Inventory, INVENTORY_MIGRATIONS } from '../actors/copies/inventory.ts';
 import { TroughError } from '../errors.ts';
 import { isPlacedOn, treatmentOf } from '../messages/copy-places.ts';
@@ -40,11 +41,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     emit: (event) => {
       sayJson(bus, subjects.event(event.kind), event);
     },
-    peers: {
-      holders: (id) => holders(context, id),
-      targets: (id) => context.places(id).target.filter((node) => node !== self.node),
-      pass: (node, request, signal) => context.calls.pass(node, request, signal),
-    },
+    peers: peersOf(context),
     newestElsewhere: (id) => newestElsewhere(context, id),
   });
   parts.copier = copier;
@@ -72,6 +69,14 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
     handler: localRoutes({ control: context.calls.control, health: (segment) => health(context, segment), log }),
     ready: () => notReachable(context),
   });
+}
+
+function peersOf(context: NodeContext): CopyPeers {
+  return {
+    holders: (id) => holders(context, id),
+    targets: (id) => context.places(id).target.filter((node) => node !== context.self.node),
+    pass: (node, request, signal) => context.calls.pass(node, request, signal),
+  };
 }
 
 function rateOf({ copyRateBytes }: Settings): number | undefined {

@@ -8,6 +8,7 @@ import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { Throttle } from '../../runtime/throttle.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
+import { type CopierState } from './copier-state.ts';
 import { type CopyFetcherDeps, fetchCopy } from './copy-fetcher.ts';
 import { isHeldElsewhere } from './copy-elsewhere.ts';
 import { CopyRemover, type CopyRemoverDeps } from './copy-remover.ts';
@@ -53,21 +54,6 @@ export interface CopierDeps
   readonly emit: Emit<CopyEvent>;
   /** The newest copy that another node has of it; undefined: none, or none says so. */
   readonly newestElsewhere: (segment: SegmentId) => Promise<ManifestRow | undefined>;
-}
-
-/** What a beat says of the copies. */
-export interface CopierState {
-  readonly pending: number;
-  readonly pendingBytes: number;
-  readonly fetched: CopyRate | null;
-  /** Copies that nobody waits for because their files in cold storage are bad: neither pending nor in the way of `complete`. */
-  readonly unfetchable: number;
-  /** One of them, and how it failed last. */
-  readonly unfetchableOne: FetchFailures['example'];
-  readonly complete: { readonly term: number; readonly epoch: number } | null;
-  readonly repairs: Pick<Repairs, 'pending' | 'found' | 'replaced'>;
-  /** What is still to be fetched of one segment. */
-  wantedOf(segment: SegmentId): CopyReport['wanted'];
 }
 
 const CALL_DEADLINE_MS = 30_000;
