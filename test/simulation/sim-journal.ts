@@ -124,7 +124,6 @@ class ProcessJournal implements Journal {
   }
 
   readStream(stream: string, range: JournalRange, signal?: AbortSignal): AsyncIterable<NamedRecord> {
-    this.#onAsk('read');
     return this.#each(this.#inner.readStream(stream, range, signal));
   }
 
