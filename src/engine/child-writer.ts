@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { TroughError } from '../errors.ts';
 import { appliedMark } from '../model/applied-mark.ts';
-import { isInWalFormat, LOOK_BYTES } from '../model/sqlite-header.ts';
+import { applicationIdOf, isInWalFormat, LOOK_BYTES } from '../model/sqlite-header.ts';
 import { openDatabase, sqlError, type Sqlite, withMemoryDatabase } from './child-database.ts';
 import { applicationId, setApplicationId, sqliteVersion } from './child-header.ts';
 import { replayRecords } from './child-replay.ts';
@@ -72,9 +72,20 @@ export class Writers {
     });
   }
 
+  /** Where nothing is in a WAL the file alone says it: most segments that are opened rest, and a connection to each would take memory and time. */
   applied(handle: number): number {
+    const { connection, file } = this.#get(handle);
+    const resting = connection === undefined && sizeOf(`${file}-wal`) === 0 ? applicationIdOf(headOf(file)) : undefined;
+    if (resting !== undefined) return resting;
     const { db } = this.#use(handle);
     return run(() => applicationId(db));
+  }
+
+  setApplicationId(handle: number, value: number): void {
+    const { db } = this.#idle(handle);
+    run(() => {
+      setApplicationId(db, value);
+    });
   }
 
   replay(handle: number, records: readonly WireRecord[]): void {
@@ -202,14 +213,22 @@ export function closeWriter(db: Sqlite): void {
 }
 
 function isInWalMode(file: string): boolean {
+  return isInWalFormat(headOf(file));
+}
+
+function headOf(file: string): Buffer {
   const fd = openSync(file, 'r');
   try {
-    const header = Buffer.alloc(LOOK_BYTES);
-    readSync(fd, header, 0, LOOK_BYTES, 0);
-    return isInWalFormat(header);
+    const head = Buffer.alloc(LOOK_BYTES);
+    return head.subarray(0, readSync(fd, head, 0, LOOK_BYTES, 0));
   } finally {
     closeSync(fd);
   }
+}
+
+/** 0: there is none. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function run<T>(action: () => T): T {

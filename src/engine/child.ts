@@ -76,9 +76,7 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       checkSchema(sql);
       return null;
     },
-    buildFile: ({ file, temporary, ...from }) => {
-      return { applicationId: newFiles.build(file, temporary, from) ?? null };
-    },
+    buildFile: ({ file, temporary, ...from }) => ({ applicationId: newFiles.build(file, temporary, from) ?? null }),
     verify: ({ file }) => {
       verify(file);
       return null;
@@ -91,6 +89,10 @@ function handlers(writers: Writers, locals: LocalDatabases): ServiceHandlers {
       return null;
     },
     applied: ({ handle }) => writers.applied(handle),
+    setApplicationId: ({ handle, value }) => {
+      writers.setApplicationId(handle, value);
+      return null;
+    },
     replay: ({ handle, records }) => {
       writers.replay(handle, records);
       return null;

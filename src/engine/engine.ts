@@ -107,6 +107,8 @@ export interface WriteSession extends AsyncDisposable {
   rollback(): Promise<void>;
   /** The header's `application_id`: the mark of the last committed sequence, or the user's own value before the first. */
   applied(): Promise<number>;
+  /** Puts a value into the header's `application_id`, in a transaction of its own: a mark, or the user's own value again. */
+  setApplicationId(value: number): Promise<void>;
   /**
    * Runs what was recorded, in one transaction, and commits it with the mark of the last record; a record without writes only moves the mark.
    * REPLAY_DIFFERS when a write fails, or does not count or number its rows as it is recorded; REPLAY_OTHER_SQLITE for a record of another

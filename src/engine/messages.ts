@@ -79,6 +79,7 @@ export interface Services {
   commit: { args: { handle: number; sequence: number | undefined }; answer: null };
   rollback: { args: { handle: number }; answer: null };
   applied: { args: { handle: number }; answer: number };
+  setApplicationId: { args: { handle: number; value: number }; answer: null };
   replay: { args: { handle: number; records: readonly WireRecord[] }; answer: null };
   copyTo: { args: { handle: number; to: string }; answer: { applied: number } };
   closeWriter: { args: { handle: number }; answer: null };

@@ -75,6 +75,12 @@ export class ChildWriteSession implements WriteSession {
     return withSegment(segment, writer.call('applied', { handle }));
   }
 
+  async setApplicationId(value: number): Promise<void> {
+    this.#check();
+    const { writer, handle, segment } = this.#deps;
+    await withSegment(segment, writer.call('setApplicationId', { handle, value }));
+  }
+
   async replay(records: readonly ReplayRecord[], deadlineMs: number): Promise<void> {
     this.#check();
     const { writer, handle, segment } = this.#deps;

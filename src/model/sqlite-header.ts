@@ -33,6 +33,12 @@ export function exchangeApplicationId(database: Buffer, value: number): number {
   return before;
 }
 
+/** The `application_id` of a file that begins like this, as it stands there; undefined where the beginning is not that of a database. */
+export function applicationIdOf(head: Uint8Array): number | undefined {
+  if (!hasMagic(head)) return undefined;
+  return Buffer.from(head.buffer, head.byteOffset, head.byteLength).readInt32BE(APPLICATION_ID);
+}
+
 /** Whether SQLite opens a file that begins like this in WAL mode. */
 export function isInWalFormat(head: Uint8Array): boolean {
   return hasMagic(head) && head.subarray(VERSIONS.from, VERSIONS.to).every((version) => version === WAL_VERSION);

@@ -168,6 +168,12 @@ class SimWriteSession implements WriteSession {
     return this.#do(() => markOf(this.#content()));
   }
 
+  setApplicationId(value: number): Promise<void> {
+    return this.#do(() => {
+      this.#deps.disk.write(this.#file, withMark(this.#content(), value));
+    });
+  }
+
   replay(records: readonly ReplayRecord[]): Promise<void> {
     return this.#do(() => {
       const lines = records.flatMap(({ writes }) => writes.map(({ request }) => sqlOf(request)));

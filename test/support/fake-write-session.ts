@@ -91,6 +91,14 @@ export class FakeWriteSession implements WriteSession {
     return markOf(this.#content());
   }
 
+  setApplicationId(value: number): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#check();
+      await this.#deps.gate.pass('setApplicationId');
+      this.#deps.disk.files.set(this.#deps.file, withMark(this.#content(), value));
+    });
+  }
+
   replay(records: readonly ReplayRecord[]): Promise<void> {
     return this.#turns.take(() => this.#replay(records));
   }

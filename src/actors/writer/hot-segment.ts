@@ -44,6 +44,8 @@ export interface HotContent {
   readonly session: WriteSession;
   /** undefined: without a journal. */
   readonly place?: JournalPlace | undefined;
+  /** With a journal: the sequence that the file has applied. Default 0. */
+  readonly applied?: number;
   /** Of all states that were meant to be published. */
   readonly highestVersion?: number;
   /** Of requests that may come again. */
@@ -84,7 +86,7 @@ export class HotSegment {
     this.#place = content.place;
     this.#lastWriteAt = deps.clock.monotonic();
     if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
-    this.#committed = content.place?.chain.last ?? 0;
+    this.#committed = content.applied ?? 0;
     this.#log = logOf(lease, content.place, deps.clock);
     this.#writes = new GroupCommit(content.session, {
       ...deps,

@@ -8,6 +8,7 @@ import { metadataLost } from '../../messages/cluster-view.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Creation } from '../../messages/journal-record.ts';
 import { type Published } from '../../messages/node-messages.ts';
+import { appliedMark } from '../../model/applied-mark.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -46,6 +47,8 @@ export interface OpenedSegment {
   /** The journal has writes that the state in cold storage may not have. */
   readonly hasUnpublished: boolean;
   readonly answers: readonly KnownAnswer[];
+  /** The file has everything up to this sequence, and its mark. */
+  readonly applied: number;
 }
 
 /** Of the lease that is the first for its segment. */
@@ -181,8 +184,9 @@ export class JournaledOpener {
   ): Promise<OpenedSegment> {
     const { chain, survey, stream, incarnation, applicationId } = from;
     const { session, published, created } = base;
+    let applied: number;
     try {
-      await replay(session, chain, base.sequence);
+      applied = await replayBehind(base, chain, survey, from.isNoted);
       if (!from.isNoted) await this.#notes.write(id, { stream, incarnation, applicationId });
     } catch (error) {
       await session[Symbol.asyncDispose]();
@@ -194,6 +198,7 @@ export class JournaledOpener {
     return {
       ...{ session, chain, incarnation, applicationId, published, created, hasUnpublished, highestVersion },
       answers: survey.answers,
+      applied,
     };
   }
 
@@ -222,23 +227,42 @@ async function ownValue(session: WriteSession): Promise<number> {
   return session.applicationId ?? session.applied();
 }
 
-/** Runs everything behind `sequence`, a batch at a time; the mark of the last record is in the file then, also when there was nothing to run. */
-async function replay(session: WriteSession, chain: SegmentChain, sequence: number): Promise<void> {
-  const isMarked = session.applicationId !== undefined;
-  if (isMarked && sequence >= chain.last) return;
-  const none = { sqliteVersion: session.sqliteVersion, writes: [] };
+/**
+ * Runs everything behind the base: the sequence whose mark the file has then. One that has the mark of the last write keeps it, for claims behind that
+ * change nothing.
+ */
+async function replayBehind(
+  { session, sequence }: Base,
+  chain: SegmentChain,
+  survey: ChainSurvey,
+  isNoted: boolean,
+): Promise<number> {
+  if (survey.lastData > sequence) return replay(session, chain, sequence);
+  if (isNoted || session.applicationId !== undefined) return sequence;
+  // From cold storage, with the user's own value in that field. The last record, for a mark from before a closing counts no more.
+  await session.setApplicationId(appliedMark(chain.last));
+  return chain.last;
+}
+
+/** The writes behind `sequence`, a batch at a time; the sequence of the last of them. */
+async function replay(session: WriteSession, chain: SegmentChain, sequence: number): Promise<number> {
+  let applied = sequence;
   let batch: ReplayRecord[] = [];
   let bytes = 0;
-  for await (const { stored, record } of sequence < chain.last ? chain.read(sequence + 1) : []) {
-    const { sqliteVersion, writes } = record.kind === 'data' ? record : none;
+  const run = async (): Promise<void> => {
+    await session.replay(batch, REPLAY_DEADLINE_MS);
+    applied = batch.at(-1)?.sequence ?? applied;
+    [batch, bytes] = [[], 0];
+  };
+  for await (const { stored, record } of chain.read(sequence + 1)) {
+    if (record.kind !== 'data') continue;
+    const { sqliteVersion, writes } = record;
     batch.push({ sequence: stored.sequence, sqliteVersion, writes });
     bytes += stored.body.length;
-    if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
-    await session.replay(batch, REPLAY_DEADLINE_MS);
-    [batch, bytes] = [[], 0];
+    if (batch.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) await run();
   }
-  if (sequence >= chain.last) batch.push({ sequence: chain.last, ...none });
-  await session.replay(batch, REPLAY_DEADLINE_MS);
+  if (batch.length > 0) await run();
+  return applied;
 }
 
 function lost(id: SegmentId, stream: string): TroughError {

@@ -83,8 +83,7 @@ export class SegmentStarter {
     const note = await notes.read(id);
     if (note === undefined) return;
     await using session = await this.#deps.engine.openWriter({ segment: id, file: this.#deps.paths.hot(id) });
-    const { sqliteVersion } = session;
-    await session.replay([{ sequence: note.applicationId, sqliteVersion, writes: [] }], STORE_DEADLINE_MS);
+    await session.setApplicationId(note.applicationId);
     await notes.remove(id);
   }
 
