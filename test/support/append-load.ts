@@ -15,10 +15,13 @@ export class AppendLoad {
   /** ms, the longest time that one number took. */
   longestMs = 0;
   readonly #nodes: () => readonly TroughRun[];
+  readonly #paceMs: number;
   readonly #done: Promise<void>;
   #stopped = false;
 
-  constructor(segment: string, nodes: () => readonly TroughRun[]) {
+  /** `paceMs`: between an acknowledgement and the next number. */
+  constructor(segment: string, nodes: () => readonly TroughRun[], paceMs = 0) {
+    this.#paceMs = paceMs;
     this.segment = segment;
     this.#nodes = nodes;
     this.#done = this.#run();
@@ -37,6 +40,7 @@ export class AppendLoad {
       await this.#append(this.acknowledged, beganAt);
       this.longestMs = Math.max(this.longestMs, performance.now() - beganAt);
       this.acknowledged += 1;
+      if (this.#paceMs > 0) await pause(this.#paceMs);
     }
   }
 
@@ -50,10 +54,14 @@ export class AppendLoad {
         if (failure === undefined) return;
         last = failure;
       }
-      await new Promise<void>((resolve) => systemClock.after(PAUSE_MS, resolve));
+      await pause(PAUSE_MS);
     }
     throw new Error(`${this.segment}: ${String(number)} was not acknowledged: ${last}`);
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.after(ms, resolve));
 }
 
 async function write({ ready }: TroughRun, segment: string, number: number): Promise<string | undefined> {
