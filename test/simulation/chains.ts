@@ -123,14 +123,17 @@ export class Chains {
     const records = this.#recordsOf(id);
     const isMissing = tokens.slice(count).some((token) => !records.has(places.get(token)?.sequence ?? 0));
     if (isMissing) this.#world.fail(`after ${when} writes of ${id} are neither in the journal nor in cold storage`);
-    const all = [...records.values()];
+    const everything = [...records.values()];
+    // What stands before a shredding is as if it had never been, and so is a file that it could not remove.
+    const all = everything.slice(everything.findLastIndex(({ kind }) => kind === 'shredded') + 1);
     const isNamed = all.some(
       (record) => 'state' in record && content !== undefined && record.state.sha256 === sha256Of(content),
     );
     const hasBeginning = all.some((record) => record.kind === 'claim' && record.creation !== undefined);
     const isOpen =
       all.findLastIndex(({ kind }) => kind === 'data') > all.findLastIndex(({ kind }) => kind === 'closed');
-    if (isOpen && (content === undefined ? !hasBeginning : !isNamed))
+    const beginsAnew = hasBeginning && (content === undefined || !all.some((record) => 'state' in record));
+    if (isOpen && !isNamed && !beginsAnew)
       this.#world.fail(`after ${when} nothing says what the writes of ${id} stand on`);
   }
 
