@@ -29,7 +29,8 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   #sequence = 0;
   #term = 0;
   #confirmedSentAt = -Infinity;
-  #lastRoll = { revision: 0, heardAt: -Infinity };
+  /** The revision of the last roll, and when the beat that it names was sent: it was made after that, however late it came. */
+  #lastRoll = { revision: 0, sentAt: -Infinity };
   /** Wall minus monotonic: a jump means that this machine slept or its clock was set, so nothing measured before counts. */
   #offsetMs: number;
 
@@ -53,20 +54,28 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
 
   /** True while the leader is known to count this process as alive. */
   confirmed(): boolean {
-    const { clock } = this.#deps;
-    const offsetMs = clock.now() - clock.monotonic();
-    if (Math.abs(offsetMs - this.#offsetMs) > 1_000) {
-      this.#offsetMs = offsetMs;
-      this.#confirmedSentAt = -Infinity;
-      this.#sent.clear();
-    }
-    return clock.monotonic() - this.#confirmedSentAt < CONFIRMED_FOR_MS;
+    this.#forgetAfterJump();
+    return this.#deps.clock.monotonic() - this.#confirmedSentAt < CONFIRMED_FOR_MS;
   }
 
-  /** True when everything that the leader had seen of the metadata a few seconds ago is in `revision`. */
+  /**
+   * True when everything that was written to the metadata up to 11 s ago is in `revision`: the last roll was made after a beat of ours that is younger than
+   * 8 s, and names what was there 3 s before it was made. A roll that was held up on its way says nothing of now.
+   */
   isFresh(revision: number): boolean {
-    const { revision: seen, heardAt } = this.#lastRoll;
-    return revision >= seen && this.#deps.clock.monotonic() - heardAt < CONFIRMED_FOR_MS;
+    this.#forgetAfterJump();
+    const { revision: seen, sentAt } = this.#lastRoll;
+    return revision >= seen && this.#deps.clock.monotonic() - sentAt < CONFIRMED_FOR_MS;
+  }
+
+  #forgetAfterJump(): void {
+    const { clock } = this.#deps;
+    const offsetMs = clock.now() - clock.monotonic();
+    if (Math.abs(offsetMs - this.#offsetMs) <= 1_000) return;
+    this.#offsetMs = offsetMs;
+    this.#confirmedSentAt = -Infinity;
+    this.#lastRoll = { ...this.#lastRoll, sentAt: -Infinity };
+    this.#sent.clear();
   }
 
   #beat(): void {
@@ -79,10 +88,9 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   #rolled(roll: Roll): void {
     if (roll.term < this.#term) return;
     this.#term = roll.term;
-    this.#lastRoll = { revision: roll.revision, heardAt: this.#deps.clock.monotonic() };
     const mine = roll.beats[this.#deps.self.node];
-    if (mine?.session !== this.#deps.self.session) return;
-    const sentAt = this.#sent.get(mine.sequence);
+    const sentAt = mine?.session === this.#deps.self.session ? this.#sent.get(mine.sequence) : undefined;
+    this.#lastRoll = { revision: roll.revision, sentAt: sentAt ?? -Infinity };
     if (sentAt !== undefined && sentAt > this.#confirmedSentAt) this.#confirmedSentAt = sentAt;
   }
 }

@@ -3,6 +3,7 @@ import {
   type HandOverRequest,
   type HolderAnswer,
   type HolderRequest,
+  type LeaseRevision,
   type OpenAnswer,
   type OpenRequest,
 } from './node-messages.ts';
@@ -15,6 +16,8 @@ export interface NodeCalls {
   promote(node: string, request: HolderRequest): Promise<HolderAnswer>;
   close(node: string, request: HolderRequest): Promise<HolderAnswer>;
   handOver(node: string, request: HandOverRequest): Promise<HandOverAnswer>;
+  /** Resolves when the node knows of these leases. BUS_TIMEOUT when it did not within a second or two. */
+  applied(node: string, leases: readonly LeaseRevision[]): Promise<void>;
 }
 
 /** Hands a read or a write on to another node. NODE_UNAVAILABLE when it does not answer; WRITE_OUTCOME_UNKNOWN when a write was sent and no answer came. */

@@ -96,5 +96,10 @@ export const HandOverAnswer = z.object({ sizeBytes: z.number() });
 export type HandOverRequest = z.infer<typeof HandOverRequest>;
 export type HandOverAnswer = z.infer<typeof HandOverAnswer>;
 
+export const LeaseRevision = z.object({ segment: z.string(), revision: z.number() });
+export type LeaseRevision = z.infer<typeof LeaseRevision>;
+/** `trough.node.<node>.applied`: answered when the node knows of these leases. */
+export const AppliedRequest = z.object({ leases: z.array(LeaseRevision) });
+
 export const PingAnswer = z.object({ node: z.string(), session: z.string() });
 export type PingAnswer = z.infer<typeof PingAnswer>;

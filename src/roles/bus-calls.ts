@@ -1,4 +1,4 @@
-import { type z } from 'zod';
+import { z } from 'zod';
 import { type Bus, type BusReply, type RequestOptions } from '../bus/bus.ts';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import {
@@ -22,7 +22,7 @@ import { ColdCheckAnswer, RestoreAnswer, type RestoreRequest } from '../messages
 import { CopyReport, type FileRequest, LostAnswer, type PassedFile } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
-import { HandOverAnswer, HolderAnswer, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
+import { HandOverAnswer, HolderAnswer, type LeaseRevision, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
 import { decodeAnswer, encodeHandedOn, HOPS_HEADER } from '../messages/query-wire.ts';
 import {
   RebuildAnswer,
@@ -57,6 +57,8 @@ const SHORT_MS = 60_000;
 /** For what uploads or downloads a whole segment. */
 const LONG_MS = 3_600_000;
 const PING_MS = 1_000;
+/** The node answers within a second, that it has or that it has not. */
+const APPLIED_MS = 2_000;
 const PING_TRIES = 5;
 /** One node that does not answer must not hold up the answer about all. */
 const COPY_MS = 2_000;
@@ -130,6 +132,12 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   handOver(node: string, request: unknown): Promise<HandOverAnswer> {
     return this.#askNode(node, 'handover', request, HandOverAnswer);
+  }
+
+  async applied(node: string, leases: readonly LeaseRevision[]): Promise<void> {
+    const options = { deadlineMs: APPLIED_MS };
+    const subject = this.#deps.subjects.node(node, 'applied');
+    await this.#asNode(node, () => this.#json(subject, { leases }, z.object({}), options));
   }
 
   /** What the node has, for a rebuild. */

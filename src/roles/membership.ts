@@ -13,6 +13,7 @@ import { mostCopies } from '../model/segment-rules.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import { answerApplied } from './applied-endpoint.ts';
 import { BusCalls } from './bus-calls.ts';
 import { ClusterIdentity } from './cluster-identity.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
@@ -85,6 +86,7 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
   showQueryMetrics(context);
   followDocuments(context, directory);
   const beating = beatAndListen(context, heartbeat);
+  answerApplied(context);
   await orAbort(news.current, deps.signal);
   parts.identity = await ClusterIdentity.settle(context);
   news.identity = parts.identity;

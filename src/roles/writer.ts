@@ -1,3 +1,4 @@
+import { LeaseNews } from '../actors/writer/lease-news.ts';
 import { WriteHost } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
 import { HandOverRequest, HolderRequest, OpenRequest } from '../messages/node-messages.ts';
@@ -19,6 +20,7 @@ export function startWriter(context: NodeContext): { url: string } {
     ...context,
     peers: calls,
     nodes: calls,
+    news: new LeaseNews({ ...context, nodes: calls }),
     writeDeadlineMs: settings.writeDeadlineMs,
     queueLimit: WRITE_QUEUE,
     mustKeep: () => parts.identity?.isStranger === true,

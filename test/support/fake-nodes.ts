@@ -5,6 +5,7 @@ import {
   type HandOverRequest,
   type HolderAnswer,
   type HolderRequest,
+  type LeaseRevision,
   type OpenAnswer,
   type OpenRequest,
 } from '../../src/messages/node-messages.ts';
@@ -20,6 +21,7 @@ export class FakeNodes implements NodeCalls, PeerCalls {
   readonly handOvers: HandOverRequest[] = [];
   readonly reads: ReadRequest[] = [];
   readonly writes: WriteCall[] = [];
+  onApplied: (node: string, leases: readonly LeaseRevision[]) => Promise<void> = () => Promise.resolve();
   readonly down = new Set<string>();
   onHolder: (node: string, request: HolderRequest) => Promise<HolderAnswer> = () => Promise.resolve({});
 
@@ -43,6 +45,11 @@ export class FakeNodes implements NodeCalls, PeerCalls {
     this.handOvers.push(request);
     await this.#enter('handOver', node);
     return { sizeBytes: 8 };
+  }
+
+  async applied(node: string, leases: readonly LeaseRevision[]): Promise<void> {
+    await this.#enter('applied', node);
+    await this.onApplied(node, leases);
   }
 
   async read(node: string, request: ReadRequest): Promise<ReadAnswer> {

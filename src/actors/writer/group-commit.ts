@@ -234,8 +234,9 @@ export class GroupCommit {
   }
 
   async #mayBegin(group: readonly Waiting[]): Promise<boolean> {
-    const { groupLog, reserve } = this.#deps;
+    const { groupLog, reserve, lease } = this.#deps;
     try {
+      await lease.known();
       if (groupLog.isDurable) await reserve.demand();
       await groupLog.ready();
       return true;

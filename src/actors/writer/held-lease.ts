@@ -11,6 +11,12 @@ export interface HeldLeaseDeps {
   /** True while the leader is known to count this process as alive (its roll names a beat of ours younger than 8 s). */
   readonly confirmed: () => boolean;
   readonly isConnected: () => boolean;
+  readonly news: HeldLeaseNews;
+}
+
+export interface HeldLeaseNews {
+  /** Resolves when no reader answers from a copy any more for not knowing of that lease. */
+  tell(lease: { readonly segment: string; readonly revision: number }): Promise<void>;
 }
 
 const STORE_DEADLINE_MS = 5_000;
@@ -23,6 +29,7 @@ export class HeldLease {
   #revision: number;
   readonly #journal: { readonly incarnation: string } | undefined;
   #published: Published | undefined;
+  #told: Promise<void> | undefined;
 
   /** `journal`: the incarnation of the stream that has the segment's writes; undefined: they are here alone. */
   constructor(
@@ -83,6 +90,19 @@ export class HeldLease {
     }
     const lease = await this.#leases.read(this.#document.segment);
     if (lease === undefined || !this.#mine(lease.document)) throw this.#gone();
+  }
+
+  /** Begins to tell the readers of this lease, as it is now. */
+  tell(): void {
+    const { segment } = this.#document;
+    this.#told = this.#deps.news.tell({ segment, revision: this.#revision });
+  }
+
+  /** Before the first write under a lease may be acknowledged: no reader takes what was published before for the newest any more. */
+  async known(): Promise<void> {
+    if (this.#told === undefined) return;
+    await this.#told;
+    this.#told = undefined;
   }
 
   /** Before the first write after a promote may be acknowledged: from here on no copy may answer in the holder's place. */

@@ -108,6 +108,7 @@ export class SegmentStarter {
       await session[Symbol.asyncDispose]();
       throw error;
     }
+    tellUnlessKnown(lease, document);
     return { hot, created: prepared.created };
   }
 
@@ -125,6 +126,7 @@ export class SegmentStarter {
       await session[Symbol.asyncDispose]();
       throw error;
     }
+    tellUnlessKnown(lease, granted);
     return { hot, created: opened.created };
   }
 
@@ -149,4 +151,12 @@ export class SegmentStarter {
       }
     }
   }
+}
+
+/**
+ * What was published under an older lease may be answered by readers that do not know of this one. Where nothing was ever published, they ask the store before they say
+ * that there is no such segment; and who had written has told them.
+ */
+function tellUnlessKnown(lease: HeldLease, { unpromoted, epoch }: LeaseDocument): void {
+  if (!unpromoted && (lease.published !== undefined || epoch > 1)) lease.tell();
 }

@@ -130,3 +130,30 @@ test('a clock that is set by less than a second changes nothing', () => {
   jumpWall(900);
   expect(heartbeat.confirmed()).toBe(true);
 });
+
+test('a view is fresh when it has what the last roll names, and that roll was made after a beat younger than 8 s', async () => {
+  const { clock, heartbeat, beat, roll } = scene();
+  beat();
+  expect(heartbeat.isFresh(5)).toBe(false);
+  roll(1);
+  expect([heartbeat.isFresh(0), heartbeat.isFresh(1)]).toEqual([false, true]);
+  await clock.advance(7_999);
+  expect(heartbeat.isFresh(1)).toBe(true);
+  await clock.advance(1);
+  expect(heartbeat.isFresh(1)).toBe(false);
+});
+
+test('a roll that was held up on its way, or that does not name this process, makes no view fresh', async () => {
+  const { clock, heartbeat, beat, roll, jumpWall } = scene();
+  beat();
+  await clock.advance(8_000);
+  roll(1);
+  expect(heartbeat.isFresh(1)).toBe(false);
+  beat();
+  roll(2, { session: 'before' });
+  expect(heartbeat.isFresh(1)).toBe(false);
+  roll(2);
+  expect(heartbeat.isFresh(1)).toBe(true);
+  jumpWall(5_000);
+  expect(heartbeat.isFresh(1)).toBe(false);
+});

@@ -28,6 +28,7 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
     clock: cluster.clock,
     confirmed: options.confirmed ?? (() => true),
     isConnected: () => true,
+    news: { tell: () => Promise.resolve() },
   };
   const lease = new HeldLease(held, document, revision, undefined);
   const session = await engine.openWriter({ segment: id, file: paths.hot(id), schemaSql: '' });

@@ -47,6 +47,7 @@ export function journaledCluster() {
       self: { node, session },
       confirmed: () => true,
       isConnected: () => true,
+      news: { tell: () => Promise.resolve() },
       writeDeadlineMs: 1_000,
       queueLimit: 100,
       seed: () => String((seeds += 1)).padStart(32, '0'),

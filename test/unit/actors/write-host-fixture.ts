@@ -31,6 +31,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     self: { node: 'n1', session: 'n1-1' },
     confirmed: () => true,
     isConnected: () => true,
+    news: { tell: () => Promise.resolve() },
     writeDeadlineMs: 1_000,
     queueLimit: 100,
     seed: () => STAMP.seed,
