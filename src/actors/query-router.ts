@@ -3,6 +3,7 @@ import { type Engine, type EngineQuery } from '../engine/engine.ts';
 import { type ErrorCode, TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type ClusterView, isLost, metadataLost, type NodeEntry } from '../messages/cluster-view.ts';
+import { type SlotPlaces } from '../messages/copy-places.ts';
 import { type LeaseDocument } from '../messages/documents.ts';
 import { type CopyFiles, type HotFile, type HotFiles, type LocalCopy } from '../messages/local-files.ts';
 import { type PeerCalls } from '../messages/node-calls.ts';
@@ -30,8 +31,9 @@ export interface QueryRouterDeps {
   readonly copies: CopyFiles;
   readonly fetched: FetchedFiles;
   readonly peers: PeerCalls;
-  /** The nodes that may have copies of the segment, best first. */
-  readonly holders: (segment: SegmentId) => readonly string[];
+  /** Where copies of the segment are to be, and where they are served. */
+  readonly places: (segment: SegmentId) => SlotPlaces;
+  readonly random: () => number;
   readonly emit: Emit<{ readonly kind: 'damaged'; readonly segment: SegmentId }>;
   /** False when the view of the leases may be more than a moment behind the store. */
   readonly isFresh: () => boolean;
@@ -42,6 +44,8 @@ export interface QueryRouterDeps {
 }
 
 const STORE_DEADLINE_MS = 5_000;
+/** Nodes whose loads for each core differ by less than a half count as alike: what they say is an average of a minute. */
+const LOAD_BANDS = 2;
 /** What says that the other side could not even try: another copy may. */
 const NOT_THERE: ReadonlySet<ErrorCode> = new Set([
   'NODE_UNAVAILABLE',
@@ -219,13 +223,24 @@ export class QueryRouter {
     return undefined;
   }
 
+  /** Those that serve, then those that are to have it; the less loaded first, and of those that are about as loaded another one each time. */
   #candidates(segment: SegmentId): string[] {
-    const alive = this.#deps
-      .holders(segment)
-      .map((name) => this.#deps.view.node(name))
+    const { serving, target } = this.#deps.places(segment);
+    return [...this.#spread(serving), ...this.#spread(target.filter((node) => !serving.includes(node)))];
+  }
+
+  #spread(nodes: readonly string[]): string[] {
+    const { view, random, node: self } = this.#deps;
+    return nodes
+      .map((name) => view.node(name))
       .filter((entry): entry is NodeEntry => entry?.state === 'alive' && entry.document.roles.includes('reader'))
-      .filter(({ document }) => document.node !== this.#deps.node);
-    return alive.sort((a, b) => (a.beat?.load ?? 0) - (b.beat?.load ?? 0)).map(({ document }) => document.node);
+      .filter(({ document }) => document.node !== self)
+      .map(({ document, beat }) => ({
+        node: document.node,
+        at: Math.round((beat?.load ?? 0) * LOAD_BANDS) + random() / 2,
+      }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ node }) => node);
   }
 
   async #readThrough(request: ReadRequest, minVersion: number, signal: AbortSignal): Promise<ReadAnswer> {

@@ -22,6 +22,8 @@ export const Beat = z.object({
   damaged: z.int().optional(),
   /** Copies that cannot be fetched, as their files in cold storage are bad or gone and no node has them: how many, and one of them. */
   unfetchable: z.object({ copies: z.int(), segment: z.string(), code: z.string() }).nullable().optional(),
+  /** The segments that are read here far more than others, few or none. */
+  read: z.array(z.object({ segment: z.string(), perSecond: z.number() })).optional(),
   /** Files in `lost+found`. */
   lostFiles: z.int().optional(),
   /** It is being stopped: nothing new is given to it. */

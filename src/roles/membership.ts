@@ -48,6 +48,8 @@ const GOOD_BYE_MS = 2_000;
 /** The share of the disk that a node takes when no quota is set. */
 const QUOTA_SHARE = 0.8;
 const MAILBOX = 1_000_000;
+/** A node tells of segments that are read this share of what is too much for a copy: it may be too much over all nodes. */
+const TOLD_SHARE = 1 / 8;
 
 /** What every node does, whatever its roles: follow the cluster's documents, beat, answer to its name. */
 export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
@@ -112,15 +114,16 @@ function makeDirectory(clock: Clock, news: News): Directory {
 }
 
 function makeHeartbeat(
-  { clock, bus, host }: MembershipDeps,
+  deps: MembershipDeps,
   subjects: Subjects,
   self: NodeContext['self'],
   parts: LocalParts,
 ): Heartbeat {
+  const { clock, bus } = deps;
   const emit = (beat: Beat): void => {
     sayJson(bus, subjects.beat(self.node), beat);
   };
-  return new Heartbeat({ clock, self, emit, vitals: () => vitals(parts, host.load() / host.cores) });
+  return new Heartbeat({ clock, self, emit, vitals: () => vitals(deps, parts) });
 }
 
 /** Two processes under one name would take each other's leases for their own. */
@@ -235,9 +238,12 @@ function beatAndListen(
   return actor;
 }
 
-function vitals({ inventory, copier, writer, lost }: LocalParts, load: number): Vitals {
+function vitals(
+  { queries, host, settings: { hotReads } }: MembershipDeps,
+  { inventory, copier, writer, lost }: LocalParts,
+): Vitals {
   return {
-    load,
+    load: host.load() / host.cores,
     storedBytes: inventory?.storedBytes ?? 0,
     copies: inventory?.count ?? 0,
     pending: copier?.pending ?? 0,
@@ -246,6 +252,7 @@ function vitals({ inventory, copier, writer, lost }: LocalParts, load: number): 
     leases: writer?.openCount ?? 0,
     damaged: copier?.repairs.pending ?? 0,
     unfetchable: unfetchable(copier),
+    read: hotReads === 0 ? [] : [...queries.rates.above(hotReads * TOLD_SHARE)],
     lostFiles: lost?.count ?? 0,
     leaving: writer?.isLeaving ?? false,
     complete: copier?.complete ?? null,

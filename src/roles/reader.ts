@@ -3,7 +3,6 @@ import { SegmentReports } from '../actors/queries/segment-reports.ts';
 import { QueryRouter } from '../actors/query-router.ts';
 import { ReadThrough } from '../actors/read-through.ts';
 import { readRoutes } from '../http/read-routes.ts';
-import { type SegmentId } from '../model/segment-id.ts';
 import { startChangeFeed } from './change-feed.ts';
 import { notReachable } from './readiness.ts';
 import { bindReads } from './read-endpoints.ts';
@@ -34,7 +33,6 @@ export function startReader(context: NodeContext): { url: string } {
     hot: parts,
     copies: parts,
     fetched,
-    holders: (segment) => holders(context, segment),
     emit: ({ segment }) => {
       parts.reportDamaged(segment);
     },
@@ -60,10 +58,4 @@ export function startReader(context: NodeContext): { url: string } {
     handler: readRoutes({ read, reports, changes, log }),
     ready: () => notReachable(context),
   });
-}
-
-/** The nodes that may have copies: those that serve the slot first, then those that are to have it. */
-function holders({ places }: NodeContext, segment: SegmentId): readonly string[] {
-  const { serving, target } = places(segment);
-  return Array.from(new Set([...serving, ...target]));
 }

@@ -3,6 +3,7 @@ import { Assigner, type AssignerMessage } from '../actors/leader/assigner.ts';
 import { Catalogue, type CatalogueMessage } from '../actors/leader/catalogue.ts';
 import { CATALOGUE_MIGRATIONS } from '../actors/leader/catalogue-tables.ts';
 import { Drainer } from '../actors/leader/drainer.ts';
+import { HotKeeper } from '../actors/leader/hot-keeper.ts';
 import { Leadership } from '../actors/leader/leadership.ts';
 import { LeaseRegistrar } from '../actors/leader/lease-registrar.ts';
 import { LeaseSweeper } from '../actors/leader/lease-sweeper.ts';
@@ -226,7 +227,9 @@ function startPlacing(context: NodeContext, { leadership, catalogue, assigning }
         copyOf: (node, segment) => calls.copy(node, segment),
       }),
   );
+  const hot = supervisor.spawn(() => new HotKeeper({ ...context, leadership }));
   supervisor.every(SECOND_MS, placing, () => ({ kind: 'tick' }));
+  supervisor.every(SWEEP_MS, hot, () => ({ kind: 'tick' }));
   supervisor.every(SECOND_MS, keeper, () => ({ kind: 'tick' }));
   supervisor.every(SECOND_MS, roll, () => ({ kind: 'tick' }));
   return placer;

@@ -144,6 +144,13 @@ export const SETTINGS = {
     'places (one rank of a slot) that move to one node at a time for balance or a drain; lost ones all move at once',
   ),
   movesInAll: integer(16_384, [1, 1_000_000], 'the same, over all nodes'),
+  hotReads: integer(
+    500,
+    [0, 1_000_000],
+    'a segment read more often than this in a second for each copy gets more copies for a while; 0: never',
+  ),
+  hotCopies: integer(8, [1, MOST_COPIES], 'so many copies a segment gets by that at most'),
+  hotForMs: duration(600_000, 'copies that came by that go when they were not needed for this'),
   evictAfterMs: duration(60_000, 'a copy that is no longer asked for is removed after this'),
   scrubPeriodMs: duration(
     604_800_000,

@@ -2,6 +2,7 @@ import { type QueryRecord } from '../../engine/engine.ts';
 import { type Log } from '../../log.ts';
 import { RecentMap } from '../../model/recent-map.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { ReadRates } from './read-rates.ts';
 import { QueryFigures } from './query-figures.ts';
 import { SegmentFigures } from './segment-figures.ts';
 import { SlowQueries } from './slow-queries.ts';
@@ -21,18 +22,21 @@ const NOTHING = new SegmentFigures(null);
 export class QueryObserver implements Disposable {
   readonly all = new QueryFigures();
   readonly slow: SlowQueries;
+  readonly rates: ReadRates;
   readonly #clock: Clock;
   readonly #segments = new RecentMap<string, SegmentFigures>(SEGMENTS);
 
   constructor(deps: QueryObserverDeps) {
     this.#clock = deps.clock;
     this.slow = new SlowQueries(deps);
+    this.rates = new ReadRates(deps.clock);
   }
 
   /** For the engine's `onQuery`. */
   readonly add = (record: QueryRecord): void => {
     const nowMs = this.#clock.now();
     this.all.add(record);
+    this.rates.add(record.segment);
     const figures = this.#segments.use(record.segment, () => new SegmentFigures(nowMs));
     figures.add(record, nowMs);
     if (this.slow.isSlow(record)) figures.addSlow(this.slow.add(record));

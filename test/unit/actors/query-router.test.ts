@@ -17,7 +17,8 @@ const id = parseSegmentId('s');
 const paths = dataPaths('/data');
 
 /** The router of node n1, with n2, n3 and n4 beside it. */
-async function scene(holders: readonly string[] = []) {
+async function scene(holders: readonly string[] = [], wanted: readonly string[] = []) {
+  const chance = { next: 0 };
   const cluster = new FakeCluster();
   const disk = new FakeDisk();
   const engine = new FakeEngine(disk, cluster.clock);
@@ -33,7 +34,8 @@ async function scene(holders: readonly string[] = []) {
     ...{ clock, view, store, engine, cold, peers, fetched, log: silentLog },
     hot: { hotFile: (segment) => hot.get(segment), underWay: () => underWay.now },
     copies: { copy: (segment) => copies.get(segment) },
-    holders: () => holders,
+    places: () => ({ serving: holders, target: wanted }),
+    random: () => chance.next,
     emit: ({ segment }) => damaged.push(segment),
     isFresh: () => true,
     isConnected: () => true,
@@ -58,7 +60,7 @@ async function scene(holders: readonly string[] = []) {
     disk.files.set(paths.hot(id), content);
     hot.set(id, { file: paths.hot(id), epoch: 3, assertCurrent });
   };
-  return { cluster, disk, engine, cold, peers, damaged, underWay, read, text, copyOf, hotWith };
+  return { chance, cluster, disk, engine, cold, peers, damaged, underWay, read, text, copyOf, hotWith };
 }
 
 function code(name: string) {
@@ -308,4 +310,19 @@ test('a read of a segment that is being opened here, or given away, waits until 
   opening.resolve(undefined);
   expect(await opened).toContain('opened');
   expect(peers.calls).toEqual([]);
+});
+
+test('reads are spread over the copies that are about as loaded, and go to one that is only to come when none serves', async () => {
+  const { chance, cluster, peers, read } = await scene(['n2', 'n3'], ['n2', 'n3', 'n4']);
+  const asked = new Set<string>();
+  const draws = [0.9, 0.1, 0, 0.1, 0.9, 0];
+  Object.defineProperty(chance, 'next', { get: () => draws.shift() ?? 0 });
+  for (const load of [0.1, 0.2]) {
+    cluster.beat('n2', { load });
+    asked.add((await read()).node);
+  }
+  expect([...asked].sort()).toEqual(['n2', 'n3']);
+  peers.down.add('n2').add('n3');
+  await cluster.pass(6_000, ['n1', 'n4']);
+  expect((await read()).node).toBe('n4');
 });
