@@ -1,6 +1,7 @@
 /**
  * What a durable write costs, in lines that BENCH_LINES chooses, beside better-sqlite3 in a loop in the same run. A line that cannot be run ends the
- * bench with 1; no figure does. From the environment too: BENCH_SECONDS, BENCH_ROUNDS, BENCH_WRITABLE (segments of `many-writable`, default 10,000).
+ * bench with 1; no figure does. From the environment too: BENCH_SECONDS, BENCH_ROUNDS, BENCH_WRITABLE (segments of `many-writable`,
+ * default 10,000), BENCH_REPLAY (inserts that `open` replays, 50,000).
  */
 import { manyWritable } from './writes/many-writable.ts';
 import { handOvers } from './writes/hand-overs.ts';
@@ -15,6 +16,8 @@ import { type Record } from './support/stage.ts';
 
 interface WriteLine {
   readonly name: string;
+  /** Why it cannot be run on this machine. */
+  readonly missing?: (() => string | undefined) | undefined;
   readonly run: (record: Record) => Promise<void>;
 }
 
@@ -31,7 +34,7 @@ const lines: readonly WriteLine[] = [
     name: 'many-writable',
     run: (record) => manyWritable(positive(process.env, 'BENCH_WRITABLE', 10_000), plan.seconds, record),
   },
-  { name: 'open', run: handOvers },
+  { name: 'open', run: (record) => handOvers(positive(process.env, 'BENCH_REPLAY', 50_000), record) },
   { name: 'promote', run: promotion },
 ];
 
@@ -41,7 +44,12 @@ say(
 );
 const samples = new Samples();
 const failures: string[] = [];
-for (const { name, run } of lines.filter((line) => isChosen(line.name, plan))) {
+for (const { name, missing, run } of lines.filter((line) => isChosen(line.name, plan))) {
+  const why = missing?.();
+  if (why !== undefined) {
+    say(`${name}: skipped, ${why}`);
+    continue;
+  }
   try {
     for (let round = 1; round <= plan.rounds; round += 1) {
       await run((figure, system, value) => {
@@ -61,10 +69,7 @@ process.exitCode = failures.length === 0 ? 0 : 1;
 function loadLine(name: string, load: WriteLoad): WriteLine {
   return {
     name,
-    run: (record) => {
-      const missing = load.slowDisk === true ? noSlowDisk() : undefined;
-      if (missing !== undefined) throw new Error(missing);
-      return writeLoad(load, plan.seconds, record);
-    },
+    missing: load.slowDisk === true ? noSlowDisk : undefined,
+    run: (record) => writeLoad(load, plan.seconds, record),
   };
 }
