@@ -13,6 +13,8 @@ export interface WriteFaultsDeps {
 
 /** So many things reach a process between the begin of what it does with a journal and the end. */
 const STEPS = 60;
+/** And between an intent and what it is for. */
+const STEPS_TO_RENAME = 8;
 /** The records with which most of what can be cut off begins. */
 const MOMENTS = ['any', 'data', 'claim', 'intent', 'intent', 'closed'] as const;
 
@@ -89,7 +91,7 @@ export class WriteFaults {
   #atStep(node: SimNode, act: () => void): boolean {
     if (this.#deps.world.journal === undefined || !node.isRunning || !node.roles.includes('writer')) return false;
     const at = this.#deps.random.pick(MOMENTS) ?? 'any';
-    const steps = Math.ceil(this.#deps.random.scale(1, STEPS));
+    const steps = Math.ceil(this.#deps.random.scale(1, at === 'intent' ? STEPS_TO_RENAME : STEPS));
     this.#armed.set(node.name, { at, act: () => node.process?.interrupt(steps, act) });
     return true;
   }

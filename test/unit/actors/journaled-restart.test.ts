@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
 import { shredJournal } from '../../../src/actors/leader/journal-shredder.ts';
+import { LeaseShredder } from '../../../src/actors/leader/lease-shredder.ts';
+import { LeaseStore } from '../../../src/actors/shared/lease-store.ts';
 import { TroughError } from '../../../src/errors.ts';
 import { sha256Of } from '../../support/fake-cold-store.ts';
 import { appliedMark } from '../../../src/model/applied-mark.ts';
 import { leaseDocument } from '../../support/fake-cluster.ts';
+import { FakeNodes } from '../../support/fake-nodes.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { withMark } from '../../support/marked-content.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
@@ -189,6 +193,28 @@ test('a shred that was cut off behind its record is not undone by whoever opens 
   expect(await cluster.leaseOf(id)).toMatchObject({ state: 'shredded' });
   expect(cold.content(id)).toBe('create\na\n');
   expect(server.range({ stream: '1', name: id }, 0, Infinity, 10)).toHaveLength(1);
+});
+
+test('a holder that wakes up in the midst of a promote after its segment was shredded brings nothing back', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const gate = cold.gate.holdNext('rename');
+  const promote = n1.holder('promote').catch((error: unknown) => error);
+  await gate.reached;
+  const { clock, store } = cluster;
+  const away = new FakeNodes();
+  away.down.add('n1');
+  const shredder = new LeaseShredder({
+    ...{ clock, log: recordingLog().log, cold, journal: n1.journal, nodes: away },
+    leases: new LeaseStore({ store, clock }, 1_000),
+    news: { shredded: () => Promise.resolve() },
+  });
+  await shredder.shred(id, true);
+  gate.open();
+  expect(await promote).toBeInstanceOf(TroughError);
+  expect(cold.content(id)).toBeUndefined();
 });
 
 test('a shredded segment begins anew and has nothing of before', async () => {
