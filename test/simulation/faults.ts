@@ -35,7 +35,7 @@ export class Faults {
     this.#kinds = {
       ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
       ...life.kinds,
-      ...new WriteFaults({ world, random: random.fork(), undoneAfter }).kinds,
+      ...new WriteFaults({ world, random: random.fork(), undoneAfter, isOver: () => this.#isOver }).kinds,
     };
     for (const [kind, everyMs] of world.plan.faultEveryMs) this.#arm(kind, everyMs);
   }

@@ -9,6 +9,7 @@ export interface WriteFaultsDeps {
   readonly random: Random;
   /** After so many ms, or when the faults end. */
   readonly undoneAfter: (ms: number, undo: () => void) => true;
+  readonly isOver: () => boolean;
 }
 
 /** So many things reach a process between the begin of what it does with a journal and the end. */
@@ -92,7 +93,10 @@ export class WriteFaults {
     if (this.#deps.world.journal === undefined || !node.isRunning || !node.roles.includes('writer')) return false;
     const at = this.#deps.random.pick(MOMENTS) ?? 'any';
     const steps = Math.ceil(this.#deps.random.scale(1, at === 'intent' ? STEPS_TO_RENAME : STEPS));
-    this.#armed.set(node.name, { at, act: () => node.process?.interrupt(steps, act) });
+    const unlessOver = (): void => {
+      if (!this.#deps.isOver()) act();
+    };
+    this.#armed.set(node.name, { at, act: () => node.process?.interrupt(steps, unlessOver) });
     return true;
   }
 

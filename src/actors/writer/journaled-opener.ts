@@ -88,7 +88,7 @@ export class JournaledOpener {
     const { incarnation } = await journal.state(stream);
     if (lease.unpromoted && lease.incarnation !== null && lease.incarnation !== incarnation) throw lost(id, stream);
     const creation = { schema: lease.schema, sql: from.schemaSql, timeMs: Math.trunc(clock.now()), seed: seed() };
-    const hasBase = from.hasBase && (lease.version !== null || (await this.#deps.cold.stat(id)) !== undefined);
+    const hasBase = from.hasBase && (await this.#hasBase(id, lease));
     const chain = await SegmentChain.claim(
       { ...this.#deps, journal, key: { stream, name: id }, epoch: lease.epoch },
       { creation: hasBase ? undefined : creation, isNew: lease.epoch === FIRST_EPOCH && !from.hasBase },
@@ -113,6 +113,11 @@ export class JournaledOpener {
       await local?.session[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** What lies there of a segment that was shredded is what the shred has not removed. */
+  async #hasBase(id: SegmentId, { version, formerVersion }: LeaseDocument): Promise<boolean> {
+    return version !== null || (formerVersion === 0 && (await this.#deps.cold.stat(id)) !== undefined);
   }
 
   #journalFor(id: SegmentId): Journal {

@@ -62,7 +62,8 @@ export class SegmentOpener {
   }
 
   async #hasBase(id: SegmentId, lease: LeaseDocument): Promise<boolean> {
-    return lease.version !== null || (await this.#deps.cold.stat(id)) !== undefined;
+    // What lies there of a segment that was shredded is what the shred has not removed.
+    return lease.version !== null || (lease.formerVersion === 0 && (await this.#deps.cold.stat(id)) !== undefined);
   }
 
   async #fetchBase(id: SegmentId, lease: LeaseDocument): Promise<Published | undefined> {

@@ -217,6 +217,17 @@ test('a holder that wakes up in the midst of a promote after its segment was shr
   expect(cold.content(id)).toBeUndefined();
 });
 
+test('what a shred has not removed from cold storage is no beginning for what is made anew under that id, also after a restart', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const n1 = process('n1');
+  cold.put(id, 'of before\n');
+  await n1.open({ formerVersion: 7 }, false, 'create');
+  const next = process('n1', 'n1-2');
+  await next.reclaim();
+  expect(next.content()).toBe('create\n');
+  expect(await cluster.leaseOf(id)).toMatchObject({ state: 'held', version: null });
+});
+
 test('a shredded segment begins anew and has nothing of before', async () => {
   const { process, cluster, kinds } = journaledCluster();
   const n1 = process('n1');
