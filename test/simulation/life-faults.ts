@@ -79,11 +79,12 @@ export class LifeFaults {
   /** A request that was held up may still drain it. */
   #keepUndrained(node: string, until: number): void {
     const { world } = this.#deps;
-    if (world.drained.get(node) === Infinity || world.now > until) return;
+    const isDrained = world.metadata.entry(keys.drain(node)) !== undefined;
+    if (world.drained.get(node) === Infinity || (!isDrained && world.now > until)) return;
     const again = (): void => {
       this.#keepUndrained(node, until);
     };
-    if (world.metadata.entry(keys.drain(node)) === undefined) {
+    if (!isDrained) {
       world.timeline.after(AGAIN_MS, again);
       return;
     }
