@@ -61,7 +61,10 @@ async function run(context: CliContext, settings: LoadedSettings['settings']): P
   return EXIT.failed;
 }
 
-/** The first signal asks for a stop, which has its time of grace; the second ends the process at once. */
+/** A signal that comes as soon after the first is the same one, sent to the process and once more by whoever started it: npm hands on what its group was sent. */
+const SAME_SIGNAL_MS = 1_000;
+
+/** The first signal asks for a stop, which has its time of grace; a later one ends the process at once. */
 class StopRequests implements Disposable {
   /** Resolves at the first signal. */
   readonly asked: Promise<undefined>;
@@ -75,8 +78,14 @@ class StopRequests implements Disposable {
     this.#graceMs = graceMs;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.asked = promise;
+    let askedAt = Infinity;
     context.onSignal((signal) => {
-      if (this.#controller.signal.aborted) context.exitNow(SIGNAL_EXIT[signal]);
+      const now = context.clock.monotonic();
+      if (this.#controller.signal.aborted) {
+        if (now - askedAt >= SAME_SIGNAL_MS) context.exitNow(SIGNAL_EXIT[signal]);
+        return;
+      }
+      askedAt = now;
       this.forceAfterGrace(SIGNAL_EXIT[signal]);
       this.#controller.abort();
       resolve(undefined);

@@ -39,6 +39,8 @@ export interface ProcessEngineOptions extends EngineLimits {
   readonly slowChildren?: number;
   /** How long one of those rests before it is ended, milliseconds. Default 10,000. */
   readonly slowIdleMs?: number;
+  /** How long a process that checks files or runs schemas rests before it is ended, milliseconds. Default 30,000. */
+  readonly serviceIdleMs?: number;
   /** Queries that wait for a process before ENGINE_POOL_FULL. Default 10,000. */
   readonly mostQueued?: number;
   /** What those hold together before ENGINE_POOL_FULL, and half of it of one segment before SEGMENT_QUEUE_FULL: SQL and values, about in bytes. Default 128 MiB. */
@@ -62,6 +64,7 @@ export interface ProcessEngineOptions extends EngineLimits {
 }
 
 const STOP_GRACE_MS = 2_000;
+const SERVICE_IDLE_MS = 30_000;
 
 /** The engine on child processes: SQL of users never runs in this process, and no segment is opened here. */
 export class ProcessEngine implements Engine {
@@ -96,8 +99,9 @@ export class ProcessEngine implements Engine {
       onQuery: options.onQuery,
     });
     this.#writers = Array.from({ length: options.writerChildren ?? 2 }, () => new ServiceChild(child.services, log));
-    this.#schemas = new ServiceChild(child.services, log);
-    this.#checker = new ServiceChild(child.services, log);
+    const { serviceIdleMs: idleMs = SERVICE_IDLE_MS } = options;
+    this.#schemas = new ServiceChild(child.services, log, { idleMs });
+    this.#checker = new ServiceChild(child.services, log, { idleMs, isNice: true });
     this.#locals = new ServiceChild(child.services, log);
     this.#leastCheckMs = options.leastCheckMs ?? LEAST_CHECK_MS;
     this.#schemaDeadlineMs = options.schemaDeadlineMs ?? 5_000;

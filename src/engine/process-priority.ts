@@ -1,7 +1,7 @@
 import { getPriority, setPriority } from 'node:os';
 import { type Log } from '../log.ts';
 
-/** A slow child gets a quarter of a processor that it shares with a quick one, and all of one that nobody else wants. */
+/** Such a child gets a quarter of a processor that it shares with another, and all of one that nobody else wants; its reads and writes give way too. */
 const SLOW_NICENESS = 5;
 const MOST_NICENESS = 19;
 
@@ -11,6 +11,6 @@ export function lowerPriority(pid: number | undefined, log: Log): void {
   try {
     setPriority(pid, Math.min(MOST_NICENESS, getPriority(pid) + SLOW_NICENESS));
   } catch (err) {
-    log.debug({ err, pid }, 'the priority of a query process could not be lowered');
+    log.debug({ err, pid }, 'the priority of a process could not be lowered');
   }
 }

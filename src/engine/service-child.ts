@@ -4,6 +4,7 @@ import { decodeError } from './answer-frames.ts';
 import { outOfMemory } from './out-of-memory.ts';
 import { type ChildOptions, ChildProcess } from './child-process.ts';
 import { type ServiceMessage, type ServiceName, type Services } from './messages.ts';
+import { lowerPriority } from './process-priority.ts';
 import { FRAME } from './protocol.ts';
 
 export interface ServiceCallOptions {
@@ -15,6 +16,16 @@ export interface ServiceCallOptions {
   /** It may run again on a new child when this one dies. */
   readonly isRepeatable?: boolean;
 }
+
+export interface ServiceHabits {
+  /** A child without a call is ended after this, milliseconds, and started again by the next call. Only where no call leaves anything in it. Default: never. */
+  readonly idleMs?: number | undefined;
+  /** It gives way to other processes: nobody waits for what it does. */
+  readonly isNice?: boolean | undefined;
+}
+
+/** A child that has nothing to do ends at once. */
+const IDLE_GRACE_MS = 2_000;
 
 interface Pending {
   readonly id: number;
@@ -34,21 +45,24 @@ interface Pending {
 export class ServiceChild {
   readonly #options: ChildOptions;
   readonly #log: Log;
+  readonly #habits: ServiceHabits;
   readonly #dying = new Set<ChildProcess>();
   readonly #pending = new Map<number, Pending>();
   #order: Pending[] = [];
   #child: ChildProcess | undefined;
   #goneHearers = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #whenIdle: (() => void) | undefined;
   #lastId = 0;
   #isStopped = false;
   kills = 0;
   restarts = 0;
 
-  constructor(options: ChildOptions, log: Log) {
+  constructor(options: ChildOptions, log: Log, habits: ServiceHabits = {}) {
     this.#options = options;
     this.#log = log;
+    this.#habits = habits;
   }
 
   get children(): number {
@@ -110,6 +124,7 @@ export class ServiceChild {
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#idleTimer);
     for (const pending of this.#takeAll()) pending.reject(new TroughError('ENGINE_STOPPED', 'the engine was stopped'));
     const children = this.#child === undefined ? [...this.#dying] : [this.#child, ...this.#dying];
     await Promise.all(children.map((child) => child.stop(graceMs)));
@@ -121,6 +136,7 @@ export class ServiceChild {
   }
 
   #send(pending: Pending): void {
+    clearTimeout(this.#idleTimer);
     pending.attempts += 1;
     this.#pending.set(pending.id, pending);
     this.#start().send(FRAME.service, pending.id, pending.message);
@@ -147,7 +163,21 @@ export class ServiceChild {
       },
     });
     this.#child = child;
+    if (this.#habits.isNice === true) lowerPriority(child.pid, this.#log);
     return child;
+  }
+
+  #restLater(): void {
+    const { idleMs } = this.#habits;
+    if (idleMs === undefined || this.#pending.size > 0 || this.#isStopped) return;
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => {
+      const child = this.#child;
+      if (child === undefined || this.#pending.size > 0) return;
+      this.#child = undefined;
+      this.#dying.add(child);
+      void child.stop(IDLE_GRACE_MS);
+    }, idleMs).unref();
   }
 
   #receive(type: number, id: number, payload: Buffer): void {
@@ -162,6 +192,7 @@ export class ServiceChild {
   #forget(pending: Pending): void {
     this.#pending.delete(pending.id);
     stopListening(pending);
+    this.#restLater();
     if (this.#order[0] !== pending) {
       this.#order = this.#order.filter((other) => other !== pending);
       return;

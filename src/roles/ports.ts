@@ -126,6 +126,7 @@ async function openJournal(deps: PortsDeps, { connection }: NatsLink): Promise<J
   const journal = await JetStreamJournal.open({
     ...{ connection, log, clock, random, signal, prefix: settings.subjectPrefix, streams: settings.journalStreams },
     ...{ limitBytes: settings.journalSizeBytes, replicas: settings.natsReplicas },
+    isOwnServer: settings.nats.length === 0,
   });
   supervisor.adopt('journal', () => journal[Symbol.asyncDispose]());
   return journal;

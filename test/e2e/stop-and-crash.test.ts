@@ -32,6 +32,19 @@ test('SIGTERM under load: what was asked is answered, the exit code is 0, no pro
   expect(row?.['n']).toBe(load.writes);
 });
 
+test('a signal that comes twice in a moment, as npm sends it, is one: everything is stopped in order', async () => {
+  await using dir = await tempDir();
+  await using node = await trough({ data: dir.path });
+  // Its configuration was written by trough itself: nobody has to be told what it needs.
+  expect(node.log()).not.toContain('sync_interval');
+  const children = await descendants(node.pid);
+  expect(children.map(({ program }) => program)).toContain('nats-server');
+  node.kill('SIGINT');
+  node.kill('SIGTERM');
+  expect((await node.ended).code).toBe(0);
+  expect(children.filter(stillRuns)).toEqual([]);
+});
+
 test('kill -9 of everything under load: ready again, with every promoted segment and every acknowledged write', async () => {
   await using dir = await tempDir();
   const acknowledged = new Map<string, number>();

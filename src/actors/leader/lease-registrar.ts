@@ -70,8 +70,6 @@ export interface RegistrarDeps {
 
 type Lease = LeaseEntry | undefined;
 
-const STORE_DEADLINE_MS = 10_000;
-
 /** Grants the right to write a segment, to one node at a time, by compare-and-set on the segment's lease. */
 export class LeaseRegistrar implements Actor<RegistrarMessage> {
   readonly name = 'lease-registrar';
@@ -86,7 +84,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = new LeaseStore(deps);
     this.#mover = new LeaseMover({ ...deps, leases: this.#leases, granting: this.#granting });
     this.#handOver = new LeaseHandOver({ ...deps, granting: this.#granting });
     this.#shredder = new LeaseShredder({ ...deps, leases: this.#leases });

@@ -25,7 +25,6 @@ export interface LeaseSweeperDeps {
 
 /** What an old leader confirmed last is good for 8 s, and it may have said so 3 s after its last renewal. */
 const SETTLED_AFTER_MS = 12_000;
-const STORE_DEADLINE_MS = 10_000;
 /** Segments that are on their way to other nodes at a time. */
 const TAKE_OVERS = 32;
 
@@ -53,7 +52,7 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
 
   constructor(deps: LeaseSweeperDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = new LeaseStore(deps);
   }
 
   receive(): void {

@@ -5,12 +5,15 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 
+/** For whoever has no reason of its own to wait shorter or longer, ms. */
+const DEADLINE_MS = 10_000;
+
 /** Lease documents as the store has them now, each call within a deadline. */
 export class LeaseStore {
   readonly #deps: { readonly store: MetadataStore; readonly clock: Clock };
   readonly #deadlineMs: number;
 
-  constructor(deps: { readonly store: MetadataStore; readonly clock: Clock }, deadlineMs: number) {
+  constructor(deps: { readonly store: MetadataStore; readonly clock: Clock }, deadlineMs = DEADLINE_MS) {
     this.#deps = deps;
     this.#deadlineMs = deadlineMs;
   }

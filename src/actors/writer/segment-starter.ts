@@ -26,8 +26,6 @@ interface From {
   readonly hasBase: boolean;
 }
 
-const STORE_DEADLINE_MS = 10_000;
-
 /** Opens segments whose leases this node has: in the way that the lease says, with a journal or without. */
 export class SegmentStarter {
   readonly #deps: SegmentStarterDeps;
@@ -39,7 +37,7 @@ export class SegmentStarter {
     this.#deps = deps;
     this.#opener = new SegmentOpener(deps);
     this.#journaled = new JournaledOpener(deps);
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = new LeaseStore(deps);
   }
 
   /** For a lease that was granted now. undefined: it is not this node's any more. */

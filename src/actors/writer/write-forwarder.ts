@@ -19,7 +19,6 @@ export interface WriteForwarderDeps {
   readonly seed: () => string;
 }
 
-const STORE_DEADLINE_MS = 10_000;
 /** What says that nothing of the write was kept: its segment may have gone to another node. */
 const NOT_KEPT_THERE: ReadonlySet<string> = new Set(['SEGMENT_NOT_WRITABLE', 'NODE_UNAVAILABLE']);
 
@@ -30,7 +29,7 @@ export class WriteForwarder {
 
   constructor(deps: WriteForwarderDeps) {
     this.#deps = deps;
-    this.#leases = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leases = new LeaseStore(deps);
   }
 
   /** By the node that holds the segment; once more by its next one when it has gone there meanwhile. Under one request id, so that it is applied once. */

@@ -33,6 +33,8 @@ export interface JetStreamJournalOptions {
   readonly clock: Clock;
   /** 0 ≤ value < 1. */
   readonly random: () => number;
+  /** The server was started by this process, with a configuration of our making. */
+  readonly isOwnServer?: boolean;
   /** First token of the subjects, start of the streams' names: letters, digits, `_` and `-`. */
   readonly prefix: string;
   /** How many streams new keys are spread over. Default 4. */
@@ -243,7 +245,7 @@ export class JetStreamJournal implements Journal {
 
   async #openStreams(signal: AbortSignal | undefined): Promise<void> {
     const ended = this.#until(signal);
-    await checkServers(this.#requests, this.#options.log);
+    await checkServers(this.#requests, this.#options.log, this.#options.isOwnServer);
     const present = await this.#persist('the journal cannot be opened', ended, async () => {
       const names = await this.#api.streams();
       return 'kind' in names ? names : { names };

@@ -17,7 +17,6 @@ import { type RebuildReport } from './rebuild-report.ts';
 import { writeRules } from './rebuild-rules.ts';
 import { RebuiltLeases } from './rebuilt-leases.ts';
 
-const STORE_DEADLINE_MS = 10_000;
 const POLL_MS = 200;
 
 /**
@@ -37,7 +36,7 @@ export class RebuildRun {
     this.#deps = deps;
     this.#request = request;
     this.#report = report;
-    this.#leaseStore = new LeaseStore(deps, STORE_DEADLINE_MS);
+    this.#leaseStore = new LeaseStore(deps);
     this.#leases = new RebuiltLeases(this.#leaseStore, report, deps.clock.now());
   }
 
