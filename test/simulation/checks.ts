@@ -20,7 +20,6 @@ export class Checks {
   readonly placements: PlacementChecks;
   readonly views: ViewChecks;
   readonly #world: World;
-  readonly #truths: Truths;
   /** Who wrote in which term. */
   readonly #terms = new Map<number, string>();
   /** Who granted each lease last. */
@@ -30,7 +29,6 @@ export class Checks {
 
   constructor(world: World, truths: Truths) {
     this.#world = world;
-    this.#truths = truths;
     this.placements = new PlacementChecks(world, truths, new Catalogues(world));
     this.copies = new CopyChecks(world, truths, this.placements);
     world.metadata.onChange = (change) => {
@@ -87,7 +85,6 @@ export class Checks {
       unpromoted: next.unpromoted,
       by,
     });
-    if (state === 'held' && before?.state !== 'held') this.#truths.held(segment);
     this.#checkVersion(next, by);
     if (before === undefined) {
       this.#granters.set(segment, by);

@@ -125,7 +125,7 @@ export class Ending {
       for (const node of this.#alive) {
         if (isStuck || node.process === undefined) continue;
         try {
-          const content = await this.#workload.readBy(node.name, node.process.name, id, 'strong');
+          const content = await this.#workload.readBy(node.name, id, 'strong');
           const expected = this.#expected(id);
           if (isStrict && expected !== undefined && content !== expected) {
             this.#world.fail(

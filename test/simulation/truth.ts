@@ -63,8 +63,8 @@ export class SegmentTruth {
   }
 
   /** The writes that an answer must show which was asked for at `askedAt`. */
-  mustShow(askedAt: number, staleMs: number): string[] {
-    return this.#tokens(({ fate, toldAt, isVoid }) => fate === 'kept' && !isVoid && toldAt + staleMs < askedAt);
+  mustShow(askedAt: number): string[] {
+    return this.#tokens(({ fate, toldAt, isVoid }) => fate === 'kept' && !isVoid && toldAt < askedAt);
   }
 
   /** The writes that no answer may ever show. */

@@ -7,7 +7,6 @@ export class Truths {
   readonly segments = new Map<string, SegmentTruth>();
   readonly #world: World;
   readonly #lost = new Map<string, number>();
-  readonly #heldFrom = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -26,16 +25,6 @@ export class Truths {
   /** A copy was destroyed by a fault, or taken away because it was damaged. */
   lose(node: string, id: string): void {
     this.#lost.set(`${node} ${id}`, this.#world.now);
-  }
-
-  /** The segment's lease was nobody's before. */
-  held(id: string): void {
-    this.#heldFrom.set(id, this.#world.now);
-  }
-
-  /** ms since that last happened. */
-  heldForMs(id: string): number {
-    return this.#world.now - (this.#heldFrom.get(id) ?? -Infinity);
   }
 
   /** When that last happened. */

@@ -15,8 +15,6 @@ const WRITTEN = ['s1', 's2', 's3', 's4', 's5', 'x1', 'x2', 'y1', 'y2'];
 /** Segments that somebody else puts into cold storage. */
 const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'c1', 'c2', 'x7', 'x8', 'x9', 'y8', 'y9'];
 const MOST_AT_ONCE = 40;
-/** What a node knows of a lease may be behind by so much: its view is fresh for 8 s, and a roll is a second old. */
-const STALE_MS = 15_000;
 /** A request whose outcome is not known may still be carried out for so long. */
 const AFTERWARDS_MS = 60_000;
 /** Request ids are known for two minutes. */
@@ -189,45 +187,37 @@ export class Workload {
 
   async #read(id: string, consistency: Consistency): Promise<void> {
     const node = this.#random.pick(this.#world.nodes.filter(({ context }) => context !== undefined));
-    const process = node?.process?.name;
-    if (node === undefined || process === undefined) return;
-    await this.readBy(node.name, process, id, consistency);
+    if (node?.process === undefined) return;
+    await this.readBy(node.name, id, consistency);
   }
 
   /** Asks one node, and looks at what it says. Throws what it answers. */
-  async readBy(node: string, process: string, id: string, consistency: Consistency): Promise<string> {
+  async readBy(node: string, id: string, consistency: Consistency): Promise<string> {
     const askedAt = this.#world.now;
     const truth = this.#truths.of(id);
-    const staleMs = this.#staleMs(id);
-    const mustShow = consistency === 'strong' ? truth.mustShow(askedAt, staleMs) : [];
+    const mustShow = consistency === 'strong' ? truth.mustShow(askedAt) : [];
     const { content, version, node: by } = await this.#client.read(node, id, consistency);
     const tokens = tokensOf(content);
     const where = `${node} (by ${by}, version ${version})`;
     const refused = truth.mustNotShow().find((token) => tokens.has(token));
     if (refused !== undefined) this.#world.fail(`${where} shows ${refused} of ${id}, which was refused`);
     if (WRITTEN.includes(id)) this.#chains?.shown(id, content, where);
-    const still = new Set(truth.mustShow(askedAt, staleMs));
+    const still = new Set(truth.mustShow(askedAt));
     const missing = mustShow.find((token) => still.has(token) && !tokens.has(token));
     if (missing !== undefined) this.#world.fail(`${where} does not show ${missing} of ${id}, which was kept`);
-    if (consistency === 'strong') this.#goesOn(staleMs > 0 ? process : 'all', id, askedAt, tokens, where);
+    if (consistency === 'strong') this.#goesOn(id, askedAt, tokens, where);
     return content;
   }
 
-  /** A strong answer shows everything that was acknowledged, but for a lease that some nodes may not know of yet. */
-  #staleMs(id: string): number {
-    return this.#truths.heldForMs(id) < STALE_MS ? STALE_MS : 0;
-  }
-
-  /** What one process has shown of a segment it shows from then on, and so do all of them. */
-  #goesOn(process: string, id: string, askedAt: number, tokens: ReadonlySet<string>, where: string): void {
-    const key = `${process} ${id}`;
-    const seen = this.#seen.get(key);
+  /** What one node has shown of a segment all of them show from then on. */
+  #goesOn(id: string, askedAt: number, tokens: ReadonlySet<string>, where: string): void {
+    const seen = this.#seen.get(id);
     const truth = this.#truths.of(id);
     if (seen !== undefined && seen.until < askedAt && truth.shredsUntil < seen.until) {
       const gone = [...seen.tokens].find((token) => !tokens.has(token) && truth.writes.get(token)?.isVoid === false);
       if (gone !== undefined) this.#world.fail(`${where} showed ${gone} of ${id} before, and does not any more`);
     }
-    if (seen === undefined || seen.until < askedAt) this.#seen.set(key, { tokens, until: this.#world.now });
+    if (seen === undefined || seen.until < askedAt) this.#seen.set(id, { tokens, until: this.#world.now });
   }
 
   readonly #put = (id: string): void => {
