@@ -1,5 +1,6 @@
 import { TroughError } from '../../src/errors.ts';
 import { movedBetween } from '../../src/model/placement.ts';
+import { withMark } from '../support/marked-content.ts';
 import { type Chains } from './chains.ts';
 import { leaseOf, leases, namedBy, placementOf } from './documents.ts';
 import { type SimNode } from './sim-node.ts';
@@ -127,7 +128,7 @@ export class Ending {
         try {
           const content = await this.#workload.readBy(node.name, id, 'strong');
           const expected = this.#expected(id);
-          if (isStrict && expected !== undefined && content !== expected) {
+          if (isStrict && expected !== undefined && withMark(content, 0) !== expected) {
             this.#world.fail(
               `at the end ${node.name} answers ${brief(content)} for ${id}, and it is ${brief(expected)}`,
             );
