@@ -180,8 +180,9 @@ export class Faults {
         });
       },
       'metadata slow': () => {
-        metadata.latencyMs = this.#random.scale(20, 800);
-        metadata.watchLagMs = this.#random.scale(20, 3_000);
+        // Those who ask may be answered quickly while those who watch are far behind.
+        metadata.latencyMs = this.#random.chance(0.5) ? 1 : this.#random.scale(20, 800);
+        metadata.watchLagMs = this.#random.scale(20, 5_000);
         return this.#for(this.#random.between(2_000, 30_000), () => {
           metadata.latencyMs = 1;
           metadata.watchLagMs = 1;
