@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
-import { code, id, journaledCluster } from './journaled-fixture.ts';
+import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
 test('a write is in the journal before it is committed and answered: with its sequence there', async () => {
   const { process, records } = journaledCluster();
@@ -91,4 +91,14 @@ test('a promote that is asked for after an answer has that write, though its com
   gate.open();
   await promoting;
   expect(cold.content(id)).toBe('a\n');
+});
+
+test('a holder whom the leader confirms no more answers nothing strongly once another has its lease', async () => {
+  const { process, cluster } = journaledCluster();
+  const n1 = process('n1', 'n1-1', { confirmed: () => false });
+  await n1.open();
+  await n1.write('a');
+  await n1.host.hotFile(id)?.assertCurrent();
+  await cluster.lease(id, await moveLease(cluster, 'n2'));
+  await expect(n1.host.hotFile(id)?.assertCurrent()).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
 });
