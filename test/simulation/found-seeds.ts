@@ -17,4 +17,8 @@ export const FOUND_SEEDS: readonly { readonly seed: number; readonly bug: string
     seed: 107,
     bug: 'what a shred had left in cold storage came back when its segment, made anew, was opened after a restart',
   },
+  {
+    seed: 47,
+    bug: 'a shred that failed behind its record left the segment open, and writes were acknowledged that nobody would find',
+  },
 ];

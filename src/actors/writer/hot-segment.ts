@@ -207,6 +207,8 @@ export class HotSegment {
       await this.lease.giveUp(options.discard ? 'shredded' : 'released');
     } catch (error) {
       this.#state = 'open';
+      // Nothing may be written behind `shredded`, and it may be there: whoever opens it afresh finds out.
+      if (options.discard && this.isJournaled) this.#writes.fail(error);
       throw error;
     }
     await this.#end();

@@ -102,3 +102,19 @@ test('a holder whom the leader confirms no more answers nothing strongly once an
   await cluster.lease(id, await moveLease(cluster, 'n2'));
   await expect(n1.host.hotFile(id)?.assertCurrent()).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
 });
+
+test('a shred that cannot change the lease acknowledges nothing behind its record', async () => {
+  const { process, cluster, kinds } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const update = vi
+    .spyOn(cluster.store, 'update')
+    .mockRejectedValueOnce(new TroughError('METADATA_UNREACHABLE', 'away'));
+  await expect(n1.holder('close', true)).rejects.toEqual(code('METADATA_UNREACHABLE'));
+  update.mockRestore();
+  await n1.write('b').catch(() => undefined);
+  await cluster.settle();
+  expect(kinds().slice(kinds().lastIndexOf('shredded') + 1)[0]).not.toBe('data');
+  expect(n1.content()).not.toContain('a\n');
+});
