@@ -56,6 +56,8 @@ export const Assign = z.object({
   shredded: z.array(z.string()),
   /** Segments whose copies may not belong here any more: the node looks at the documents itself before it gives any up. */
   unasked: z.array(z.string()).default([]),
+  /** Further places are to come to the node when it is their turn: of what it holds beyond its manifest it may have to hold much again. */
+  more: z.boolean().default(false),
 });
 export type Assign = z.infer<typeof Assign>;
 

@@ -45,6 +45,18 @@ export function movedBetween(previous: Placement, next: Placement): number {
   return moved;
 }
 
+/** The nodes that have a (slot, rank) place in `next` that another one has in `previous`. */
+export function gainersBetween(previous: Placement, next: Placement): ReadonlySet<string> {
+  const gainers = new Set<string>();
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    for (let rank = 0; rank < next.ranks; rank += 1) {
+      const node = nodeAt(next, slot, rank);
+      if (node !== undefined && node !== nodeAt(previous, slot, rank)) gainers.add(node);
+    }
+  }
+  return gainers;
+}
+
 function nodeAt(placement: Placement, slot: number, rank: number): NodeId | undefined {
   if (rank >= placement.ranks) return undefined;
   return placement.nodes[placement.table[slot * placement.ranks + rank] ?? NO_NODE];

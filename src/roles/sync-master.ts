@@ -44,10 +44,12 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
       sayJson(bus, subjects.event(kind), { node: self.node, term });
     },
   });
+  const placing: { state?: PlacerState } = {};
   const assigner = new Assigner({
     leadership,
     placement: () => context.placement.document,
     extra: (segment) => context.view.rule(segment)?.document.extra.map(({ node }) => node) ?? [],
+    gainsMore: (node) => placing.state?.gainsMore(node) ?? false,
     nodes: () => copyKeepers(context),
     emit: ({ node, assign }) => {
       sayJson(bus, subjects.assign(node), assign);
@@ -63,7 +65,7 @@ export async function startSyncMaster(context: NodeContext): Promise<{ url: stri
   startDraining(context, leadership, registrar);
   const schemas = supervisor.spawn(() => new SchemaRegistry(context));
   const coldCheck = startColdCheck(context, catalogue, database);
-  const placer = startPlacing(context, { leadership, catalogue, assigning });
+  const placer = (placing.state = startPlacing(context, { leadership, catalogue, assigning }));
   const rebuilder = startRebuilder(context, { leadership, catalogue, database, registrar });
   bindLeaderAnswers(context, { leadership, assigner, catalogue, registrar, schemas, coldCheck, rebuilder, placer });
   supervisor.every(REPEAT_MS, assigning, () => ({ kind: 'repeat' }));

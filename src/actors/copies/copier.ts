@@ -177,9 +177,10 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     await this.#tasks.idle();
   }
 
-  async #assigned({ term, epoch, sequence, changed, shredded, unasked }: Assign): Promise<void> {
+  async #assigned({ term, epoch, sequence, changed, shredded, unasked, more }: Assign): Promise<void> {
     const place = this.#place;
     if (place !== undefined && term < place.term) return;
+    this.#remover.hold(more);
     for (const segment of shredded) await this.#shredded(segment);
     // A repeat takes no number of its own: one that is ahead means that a message was missed.
     const ahead = changed.length + shredded.length + unasked.length > 0 ? 1 : 0;
@@ -196,10 +197,6 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     for (const id of unasked) if (isSegmentId(id)) this.#unasked(id);
     // The manifest that is being read may be from before this change, and drops what it does not name.
     if (this.#reconciling !== undefined) this.#again = true;
-  }
-
-  #stopped(): boolean {
-    return this.#stopping.signal.aborted;
   }
 
   #want(row: ManifestRow): void {
@@ -229,7 +226,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   async #fetch(id: SegmentId): Promise<void> {
     await this.#remover.removed(id);
     const row = this.#wanted.get(id);
-    if (row === undefined || this.#stopped()) return;
+    if (row === undefined || this.#stopping.signal.aborted) return;
     this.#fetching.add(id);
     this.#rate.started();
     let fetchedBytes: number | undefined;
@@ -243,11 +240,18 @@ export class Copier implements Actor<CopierMessage>, CopierState {
       if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
       // What is not wanted any more, or in another version, has not failed.
-      if (!this.#stopped() && this.#wanted.get(id) === row) this.#failures.failed(id, row, TroughError.from(error));
+      if (!this.#stopping.signal.aborted && this.#wanted.get(id) === row)
+        this.#failed(id, row, TroughError.from(error));
     } finally {
       this.#rate.ended(fetchedBytes);
       this.#fetching.delete(id);
     }
+  }
+
+  #failed(id: SegmentId, row: ManifestRow, error: TroughError): void {
+    this.#failures.failed(id, row, error);
+    // What is asked for goes before what may be.
+    if (error.code === 'DISK_FULL') this.#remover.hold(false);
   }
 
   /** Its file stays where it is until a sound one replaces it: it may be all there is. */
@@ -324,7 +328,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#reconciling = this.#reconcile()
       .catch((error: unknown) => {
         this.#again = true;
-        if (!this.#stopped()) {
+        if (!this.#stopping.signal.aborted) {
           this.#deps.log.debug(
             { actor: this.name, err: TroughError.from(error) },
             'the manifest could not be had and is asked for again',

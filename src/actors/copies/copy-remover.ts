@@ -50,6 +50,8 @@ export class CopyRemover {
   readonly #deps: CopyRemoverDeps;
   readonly #unasked = new Map<SegmentId, Unasked>();
   readonly #removing = new Map<SegmentId, Promise<unknown>>();
+  /** What is not asked for now may be asked for soon. */
+  #isHeld = false;
   /** Nothing is due before. */
   #nextLookAt = 0;
   #evicting: Promise<void> | undefined;
@@ -60,6 +62,11 @@ export class CopyRemover {
 
   keep(id: SegmentId): void {
     this.#unasked.delete(id);
+  }
+
+  /** While further places are to come here, copies that are not asked for stay: a node that comes back gets its places again, some at a time. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
   }
 
   /** Nobody asks for it any more: whether it may go is looked at in turn. */
@@ -91,7 +98,7 @@ export class CopyRemover {
 
   /** Looks at the next batch of what is due, unless it still looks at one. */
   tick(): void {
-    if (this.#evicting !== undefined || this.#deps.stopping.aborted) return;
+    if (this.#evicting !== undefined || this.#isHeld || this.#deps.stopping.aborted) return;
     const due = this.#due();
     if (due.length === 0) return;
     this.#evicting = this.#evict(due)

@@ -23,6 +23,8 @@ export interface AssignerDeps {
   readonly placement: () => PlacementDocument | undefined;
   /** Nodes beside those of its slot that the segment's own rule names. */
   readonly extra: (segment: string) => readonly string[];
+  /** Whether further places are to come to the node, which wait for their turn. */
+  readonly gainsMore: (node: string) => boolean;
   /** Every node that keeps copies and lives: one that the placement names no more has some to give up. */
   readonly nodes: () => readonly string[];
   readonly emit: Emit<{ readonly node: string; readonly assign: Assign }>;
@@ -127,6 +129,7 @@ export class Assigner implements Actor<AssignerMessage> {
   }
 
   #emit(node: string, news: Pick<Assign, 'epoch' | 'sequence'> & Partial<Assign>): void {
-    this.#deps.emit({ node, assign: { term: this.#term ?? 0, changed: [], shredded: [], unasked: [], ...news } });
+    const nothing = { changed: [], shredded: [], unasked: [], more: this.#deps.gainsMore(node) };
+    this.#deps.emit({ node, assign: { term: this.#term ?? 0, ...nothing, ...news } });
   }
 }

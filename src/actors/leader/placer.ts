@@ -3,7 +3,7 @@ import { type Log } from '../../log.ts';
 import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
 import { keys } from '../../messages/keys.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
-import { MOST_RANKS, movedBetween, type Placement, type PlacementNode } from '../../model/placement.ts';
+import { gainersBetween, MOST_RANKS, movedBetween, type Placement, type PlacementNode } from '../../model/placement.ts';
 import { encodePlacement, type PlacementDocument } from '../../model/placement-document.ts';
 import { plan, type SlotBytes } from '../../model/placement-plan.ts';
 import { type MoveLimits, stepToward } from '../../model/placement-step.ts';
@@ -38,6 +38,8 @@ export interface PlacerDeps {
 export interface PlacerState {
   /** (slot, rank) places that are to change their node and have not begun to. */
   readonly waiting: number;
+  /** Whether some of them are to come to the node. */
+  gainsMore(node: string): boolean;
 }
 
 const STORE_DEADLINE_MS = 5_000;
@@ -64,6 +66,7 @@ export class Placer implements Actor<PlacerMessage>, PlacerState {
   #bytes: SlotBytes | undefined;
   #weighAt = -Infinity;
   #waiting = 0;
+  #gaining: ReadonlySet<string> = new Set();
 
   /** The revision of the placement that the nodes were told of last. */
   #announced: number | undefined;
@@ -74,6 +77,10 @@ export class Placer implements Actor<PlacerMessage>, PlacerState {
 
   get waiting(): number {
     return this.#deps.leadership.term === undefined ? 0 : this.#waiting;
+  }
+
+  gainsMore(node: string): boolean {
+    return this.#deps.leadership.term !== undefined && this.#gaining.has(node);
   }
 
   async receive(): Promise<void> {
@@ -91,6 +98,7 @@ export class Placer implements Actor<PlacerMessage>, PlacerState {
     const goal = this.#plan(before?.target, nodes);
     const target = before === undefined ? goal : this.#step(before, goal, present);
     this.#waiting = target === goal ? 0 : movedBetween(target, goal);
+    this.#gaining = target === goal ? new Set() : gainersBetween(target, goal);
     const moved = before === undefined || target !== before.target;
     const epoch = (before?.epoch ?? 0) + (moved ? 1 : 0);
     const serving = this.#serving(before, target, { term, epoch });

@@ -20,19 +20,21 @@ function scene() {
     placement: { term: 1, epoch: 4, target, serving: target },
   };
   const alive: string[] = [];
+  const gaining = new Set<string>();
   const extra = new Map<string, string[]>();
   const said: { node: string; assign: Assign }[] = [];
   const assigner = new Assigner({
     leadership,
     placement: () => state.placement,
     extra: (id) => extra.get(id) ?? [],
+    gainsMore: (node) => gaining.has(node),
     nodes: () => alive,
     emit: (item) => said.push(item),
   });
   const change = (id: string, copies = 2, tier: 'hot' | 'cold' = 'hot'): void => {
     assigner.receive({ kind: 'changed', rows: [{ id, version: 7, sizeBytes: 1, sha256: null, copies, tier }] });
   };
-  return { leadership, state, alive, extra, assigner, said, change, take: () => said.splice(0) };
+  return { leadership, state, alive, extra, gaining, assigner, said, change, take: () => said.splice(0) };
 }
 
 test('a changed segment is told to the first of its nodes, as many as it has copies', () => {
@@ -45,7 +47,7 @@ test('a changed segment is told to the first of its nodes, as many as it has cop
     {
       node: ranked[0],
       assign: {
-        ...{ term: 1, epoch: 4, sequence: 2, shredded: [], unasked: [] },
+        ...{ term: 1, epoch: 4, sequence: 2, shredded: [], unasked: [], more: false },
         changed: [{ id: 's', version: 7, sizeBytes: 1, sha256: null }],
       },
     },
@@ -174,4 +176,15 @@ test('a segment whose rule changed is told to its nodes, also to those beside it
   expect(take().map(({ node, assign }) => [node, assign.unasked])).toEqual(alive.map((node) => [node, ['s']]));
   assigner.receive({ kind: 'ruled', rows: [{ ...row, version: 0, copies: 3, tier: 'hot' }] });
   expect(take().flatMap(({ assign }) => assign.changed)).toEqual([]);
+});
+
+test('a node is told whether further places are to come to it', () => {
+  const { assigner, gaining, take } = scene();
+  gaining.add('n2');
+  assigner.receive({ kind: 'placed' });
+  expect(take().map(({ node, assign }) => [node, assign.more])).toEqual([
+    ['n1', false],
+    ['n2', true],
+    ['n3', false],
+  ]);
 });

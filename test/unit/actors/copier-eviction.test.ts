@@ -195,3 +195,27 @@ test('a copy that is asked for again after it was unasked stays, and one that wa
   await assign({ sequence: 4, unasked: ['b'] });
   expect(copier.wantedOf(B)).toBeNull();
 });
+
+test('copies that are not asked for stay while further places are to come here, and what comes again is not fetched again', async () => {
+  const { cold, leader, named, tick, assign, content } = await unasked(['a', 'b']);
+  const rows = ['a', 'b'].map((id) => ({ id, version: 70, sizeBytes: 4, sha256: null }));
+  const fetches = cold.fetches.length;
+  await assign({ epoch: 2, sequence: 0, more: true });
+  await tick(600_000);
+  expect([content('a'), content('b')]).toEqual(['of a', 'of b']);
+  named.add('a');
+  leader.rows = rows.slice(0, 1);
+  leader.place.epoch = 3;
+  await assign({ epoch: 3, sequence: 0 });
+  await tick(500);
+  await tick(60_000);
+  expect([content('a'), content('b'), cold.fetches.length]).toEqual(['of a', undefined, fetches]);
+});
+
+test('a disk that has no room for what is asked for gets it from what is not', async () => {
+  const { tick, assign, row, content } = await unasked(['a']);
+  await assign({ epoch: 2, sequence: 0, more: true });
+  await assign({ epoch: 2, sequence: 1, changed: [{ ...row('b', 'two', 70), sizeBytes: 1e9 }], more: true });
+  await tick(60_000);
+  expect(content('a')).toBeUndefined();
+});

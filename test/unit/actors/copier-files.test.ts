@@ -59,7 +59,7 @@ test('a store that does not answer about a shredded segment does not fail the co
   leader.rows = [row('a', 'one', 70)];
   await tick();
   cluster.store.setReachable(false);
-  const shredded = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: ['a'], unasked: [] };
+  const shredded = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: ['a'], unasked: [], more: false };
   await expect(copier.receive({ kind: 'assign', assign: shredded })).resolves.toBeUndefined();
   cluster.store.setReachable(true);
   await assign({ sequence: 1, changed: [row('b', 'two', 70)] });

@@ -80,7 +80,7 @@ export async function copying(options: Partial<CopierDeps> = {}) {
     await cluster.settle();
   };
   const assign = async (changes: Partial<Assign>): Promise<void> => {
-    const base = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: [], unasked: [] };
+    const base = { term: 1, epoch: 1, sequence: 1, changed: [], shredded: [], unasked: [], more: false };
     await copier.receive({ kind: 'assign', assign: { ...base, ...changes } });
     await cluster.settle();
   };

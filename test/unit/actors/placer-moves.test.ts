@@ -57,6 +57,7 @@ test('moves that nobody waits for go in steps: the next one when the copies of t
   const first = placement();
   expect(movedBetween(first?.serving ?? NOBODY, first?.target ?? NOBODY)).toBe(3_000);
   expect(placer.waiting).toBeGreaterThan(1_000);
+  expect(['n1', 'n4'].map((node) => placer.gainsMore(node))).toEqual([false, true]);
   await tick();
   expect(placement()?.epoch).toBe(2);
   complete('n1', 'n2', 'n3', 'n4');
