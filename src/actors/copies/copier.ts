@@ -199,6 +199,10 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     if (this.#reconciling !== undefined) this.#again = true;
   }
 
+  #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   #want(row: ManifestRow): void {
     if (!isSegmentId(row.id)) return;
     this.#remover.keep(row.id);
@@ -226,7 +230,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
   async #fetch(id: SegmentId): Promise<void> {
     await this.#remover.removed(id);
     const row = this.#wanted.get(id);
-    if (row === undefined || this.#stopping.signal.aborted) return;
+    if (row === undefined || this.#stopped()) return;
     this.#fetching.add(id);
     this.#rate.started();
     let fetchedBytes: number | undefined;
@@ -240,7 +244,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
       if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
       // What is not wanted any more, or in another version, has not failed.
-      if (!this.#stopping.signal.aborted && this.#wanted.get(id) === row)
+      if (!this.#stopped() && this.#wanted.get(id) === row)
         this.#failed(id, row, TroughError.from(error));
     } finally {
       this.#rate.ended(fetchedBytes);
@@ -250,7 +254,6 @@ export class Copier implements Actor<CopierMessage>, CopierState {
 
   #failed(id: SegmentId, row: ManifestRow, error: TroughError): void {
     this.#failures.failed(id, row, error);
-    // What is asked for goes before what may be.
     if (error.code === 'DISK_FULL') this.#remover.hold(false);
   }
 
@@ -328,7 +331,7 @@ export class Copier implements Actor<CopierMessage>, CopierState {
     this.#reconciling = this.#reconcile()
       .catch((error: unknown) => {
         this.#again = true;
-        if (!this.#stopping.signal.aborted) {
+        if (!this.#stopped()) {
           this.#deps.log.debug(
             { actor: this.name, err: TroughError.from(error) },
             'the manifest could not be had and is asked for again',
