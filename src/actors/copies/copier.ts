@@ -244,17 +244,13 @@ export class Copier implements Actor<CopierMessage>, CopierState {
       if (this.#wanted.get(id) === row) this.#unwant(id);
     } catch (error) {
       // What is not wanted any more, or in another version, has not failed.
-      if (!this.#stopped() && this.#wanted.get(id) === row)
-        this.#failed(id, row, TroughError.from(error));
+      if (!this.#stopped() && this.#wanted.get(id) === row) this.#failures.failed(id, row, TroughError.from(error));
+      // What is asked for goes before what may be.
+      if (TroughError.from(error).code === 'DISK_FULL') this.#remover.hold(false);
     } finally {
       this.#rate.ended(fetchedBytes);
       this.#fetching.delete(id);
     }
-  }
-
-  #failed(id: SegmentId, row: ManifestRow, error: TroughError): void {
-    this.#failures.failed(id, row, error);
-    if (error.code === 'DISK_FULL') this.#remover.hold(false);
   }
 
   /** Its file stays where it is until a sound one replaces it: it may be all there is. */

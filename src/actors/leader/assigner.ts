@@ -6,7 +6,7 @@ import { type PlacementDocument } from '../../model/placement-document.ts';
 import { slotOf } from '../../model/slot.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
-import { type CatalogueChange, type CatalogueRuled } from './catalogue.ts';
+import { type CatalogueChange, type CatalogueRuled } from './catalogue-news.ts';
 import { type LeadershipState } from './leadership.ts';
 
 export type AssignerMessage =

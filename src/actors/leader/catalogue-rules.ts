@@ -4,7 +4,7 @@ import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Emit } from '../../runtime/actor.ts';
 import { type CatalogueRows, type SegmentCells } from './catalogue-rows.ts';
-import { type CatalogueRuled } from './catalogue.ts';
+import { type CatalogueRuled } from './catalogue-news.ts';
 
 export interface CatalogueRulesDeps {
   readonly rows: CatalogueRows;

@@ -23,6 +23,7 @@ import {
   type SegmentCells,
   type SlotRank,
 } from './catalogue-rows.ts';
+import { type CatalogueChange, type CatalogueRuled } from './catalogue-news.ts';
 import { CatalogueRules } from './catalogue-rules.ts';
 import { ColdScan, type ScanNet } from './cold-scan.ts';
 
@@ -63,17 +64,6 @@ export type CatalogueMessage =
       readonly limit: number;
       readonly reply: Reply<ManifestPage>;
     };
-
-export interface CatalogueChange {
-  readonly kind: 'changed';
-  readonly rows: readonly (ManifestRow & { readonly copies: number; readonly tier: 'hot' | 'cold' })[];
-}
-
-/** Tier or copies of segments changed: nodes that hold them may have to give them up. */
-export interface CatalogueRuled {
-  readonly kind: 'ruled';
-  readonly rows: CatalogueChange['rows'];
-}
 
 export interface CatalogueDeps {
   readonly clock: Clock;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { Catalogue, type CatalogueChange, type CatalogueMessage } from '../../../src/actors/leader/catalogue.ts';
+import { Catalogue, type CatalogueMessage } from '../../../src/actors/leader/catalogue.ts';
+import { type CatalogueChange } from '../../../src/actors/leader/catalogue-news.ts';
 import { type SlotRank } from '../../../src/actors/leader/catalogue-rows.ts';
 import { CATALOGUE_MIGRATIONS } from '../../../src/actors/leader/catalogue-tables.ts';
 import { ProcessEngine } from '../../../src/engine/pool.ts';

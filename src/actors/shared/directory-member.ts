@@ -1,6 +1,6 @@
-import { type NodeEntry, type NodeState } from '../messages/cluster-view.ts';
-import { type NodeDocument } from '../messages/documents.ts';
-import { type Beat } from '../messages/node-messages.ts';
+import { type NodeEntry, type NodeState } from '../../messages/cluster-view.ts';
+import { type NodeDocument } from '../../messages/documents.ts';
+import { type Beat } from '../../messages/node-messages.ts';
 
 /** What a process knows of one node. */
 export interface Member {
