@@ -6,6 +6,8 @@ import {
   type LeaseRevision,
   type OpenAnswer,
   type OpenRequest,
+  type PrepareAnswer,
+  type PrepareRequest,
 } from './node-messages.ts';
 import { type ReadAnswer, type ReadRequest } from './reading.ts';
 import { type WriteAnswer, type WriteCall } from './writing.ts';
@@ -13,6 +15,7 @@ import { type WriteAnswer, type WriteCall } from './writing.ts';
 /** What the leader asks of one node; the role binds it to `trough.node.<node>.<verb>`. NODE_UNAVAILABLE when it does not answer. */
 export interface NodeCalls {
   open(node: string, request: OpenRequest): Promise<OpenAnswer>;
+  prepare(node: string, request: PrepareRequest): Promise<PrepareAnswer>;
   promote(node: string, request: HolderRequest): Promise<HolderAnswer>;
   close(node: string, request: HolderRequest): Promise<HolderAnswer>;
   handOver(node: string, request: HandOverRequest): Promise<HandOverAnswer>;

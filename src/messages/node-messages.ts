@@ -71,6 +71,13 @@ export const OpenRequest = z.object({
   /** Cold storage has a file of it to start from. */
   hasBase: z.boolean(),
 });
+/** `trough.node.<node>.prepare`: the holder is about to hand the segment over. Under the lease as the holder has it; nothing is claimed. */
+export const PrepareRequest = z.object({ lease: LeaseDocument });
+export type PrepareRequest = z.infer<typeof PrepareRequest>;
+/** Whether a file is there now that has what the journal had. */
+export const PrepareAnswer = z.object({ prepared: z.boolean() });
+export type PrepareAnswer = z.infer<typeof PrepareAnswer>;
+
 export const OpenAnswer = z.object({ sizeBytes: z.number(), created: z.boolean() });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 export type OpenAnswer = z.infer<typeof OpenAnswer>;

@@ -22,7 +22,18 @@ export type SyncVerb = (typeof SYNC_VERBS)[number];
 
 /** The verbs of `trough.node.<node>.<verb>`, asked of one node by the leader. */
 export type NodeVerb =
-  'open' | 'close' | 'promote' | 'handover' | 'ping' | 'applied' | 'copy' | 'restore' | 'file' | 'lost' | 'survey';
+  | 'open'
+  | 'prepare'
+  | 'close'
+  | 'promote'
+  | 'handover'
+  | 'ping'
+  | 'applied'
+  | 'copy'
+  | 'restore'
+  | 'file'
+  | 'lost'
+  | 'survey';
 
 export interface Subjects {
   readonly query: (segment: string) => string;

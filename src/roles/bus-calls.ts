@@ -22,7 +22,14 @@ import { ColdCheckAnswer, RestoreAnswer, type RestoreRequest } from '../messages
 import { CopyReport, type FileRequest, LostAnswer, type PassedFile } from '../messages/copy-report.ts';
 import { checkShape, decodeText } from '../messages/decode.ts';
 import { type NodeCalls, type PeerCalls } from '../messages/node-calls.ts';
-import { HandOverAnswer, HolderAnswer, type LeaseRevision, OpenAnswer, PingAnswer } from '../messages/node-messages.ts';
+import {
+  HandOverAnswer,
+  HolderAnswer,
+  type LeaseRevision,
+  OpenAnswer,
+  PingAnswer,
+  PrepareAnswer,
+} from '../messages/node-messages.ts';
 import { decodeAnswer, encodeHandedOn, HOPS_HEADER } from '../messages/query-wire.ts';
 import {
   RebuildAnswer,
@@ -120,6 +127,10 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   open(node: string, request: unknown): Promise<OpenAnswer> {
     return this.#askNode(node, 'open', request, OpenAnswer);
+  }
+
+  prepare(node: string, request: unknown): Promise<PrepareAnswer> {
+    return this.#askNode(node, 'prepare', request, PrepareAnswer);
   }
 
   promote(node: string, request: unknown): Promise<HolderAnswer> {
@@ -233,7 +244,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
 
   #askNode<T>(
     node: string,
-    verb: 'open' | 'promote' | 'close' | 'handover' | 'restore' | 'survey',
+    verb: 'open' | 'prepare' | 'promote' | 'close' | 'handover' | 'restore' | 'survey',
     request: unknown,
     schema: z.ZodType<T>,
   ): Promise<T> {

@@ -1,7 +1,7 @@
 import { LeaseNews } from '../actors/writer/lease-news.ts';
 import { WriteHost } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
-import { HandOverRequest, HolderRequest, OpenRequest } from '../messages/node-messages.ts';
+import { HandOverRequest, HolderRequest, OpenRequest, PrepareRequest } from '../messages/node-messages.ts';
 import { HOPS_HEADER } from '../messages/query-wire.ts';
 import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
@@ -43,6 +43,9 @@ export function startWriter(context: NodeContext): { url: string } {
   const bound = [
     answerJson(bus, { subject: subjects.node(self.node, 'open') }, OpenRequest, (request) =>
       ask(actor, (reply) => ({ kind: 'open', request, reply })),
+    ),
+    answerJson(bus, { subject: subjects.node(self.node, 'prepare') }, PrepareRequest, (request) =>
+      ask(actor, (reply) => ({ kind: 'prepare', request, reply })),
     ),
     answerJson(bus, { subject: subjects.node(self.node, 'promote') }, HolderRequest, (request) =>
       ask(actor, (reply) => ({ kind: 'promote', request, reply })),

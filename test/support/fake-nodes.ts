@@ -8,6 +8,7 @@ import {
   type LeaseRevision,
   type OpenAnswer,
   type OpenRequest,
+  type PrepareAnswer,
 } from '../../src/messages/node-messages.ts';
 import { type ReadAnswer, type ReadRequest } from '../../src/messages/reading.ts';
 import { type WriteAnswer, type WriteCall } from '../../src/messages/writing.ts';
@@ -29,6 +30,11 @@ export class FakeNodes implements NodeCalls, PeerCalls {
     this.opens.push(request);
     await this.#enter('open', node);
     return { sizeBytes: 8, created: !request.hasBase };
+  }
+
+  async prepare(node: string): Promise<PrepareAnswer> {
+    await this.#enter('prepare', node);
+    return { prepared: true };
   }
 
   async promote(node: string, request: HolderRequest): Promise<HolderAnswer> {

@@ -24,6 +24,8 @@ export class ChainSurvey {
   lastData = 0;
   /** There are writes behind the last time that the segment was closed. */
   hasOpenData = false;
+  /** Of these, as the journal has them. */
+  openBytes = 0;
   /** The newest record whose mark is the one asked for, if a file that has it can be gone on from. */
   marked: number | undefined;
   /** Whoever had claimed the segment before is this node, or there was nobody: no upload of another can be under way. */
@@ -70,6 +72,7 @@ export class ChainSurvey {
       case 'closed':
         this.states = [record.state, ...this.states];
         this.hasOpenData = false;
+        this.openBytes = 0;
         // Whatever is in cold storage by now is the segment: a file that was kept may not be.
         this.marked = undefined;
         return;
@@ -85,6 +88,7 @@ export class ChainSurvey {
       case 'data':
         this.lastData = sequence;
         this.hasOpenData = true;
+        this.openBytes += stored.body.length;
         this.#remember(stored, record.writes);
         break;
     }
@@ -103,6 +107,7 @@ export class ChainSurvey {
     this.creation = undefined;
     this.lastData = 0;
     this.hasOpenData = false;
+    this.openBytes = 0;
     this.marked = undefined;
     this.#young = [];
   }

@@ -9,10 +9,13 @@ import { type HotSegment } from './hot-segment.ts';
 
 export interface DepartureDeps {
   readonly view: ClusterView;
-  readonly nodes: Pick<NodeCalls, 'open'>;
+  readonly nodes: Pick<NodeCalls, 'open' | 'prepare'>;
   readonly self: { readonly node: string };
   readonly log: Log;
 }
+
+/** A journal of so many bytes takes longer to go through than a preparation costs. */
+const HEAD_START_BYTES = 128 * 1024;
 
 /** Gives segments to other writers while writes go on: of each only from its last group here until it is open there. Needs no leader. */
 export class Departure {
@@ -38,11 +41,22 @@ export class Departure {
   /** Once the lease is changed the segment is the other's, also when that cannot open it at once: it tries again by itself. */
   async give(hot: HotSegment, to: HandOverRequest['to']): Promise<HandOverAnswer> {
     const { view, nodes, log } = this.#deps;
+    if (hot.backlogBytes >= HEAD_START_BYTES) await this.#prepare(hot, to.node);
     const { lease, revision } = await hot.handOver(to);
     const schemaSql = view.schema(lease.schema)?.sql ?? '';
     const { sizeBytes } = await nodes.open(to.node, { lease, revision, schemaSql, hasBase: true });
     log.info({ segment: hot.id, to: to.node }, 'a segment was given to another node');
     return { sizeBytes };
+  }
+
+  /** While writes go on here: the other then has to run only what comes meanwhile. Without it the hand-over takes longer, that is all. */
+  async #prepare(hot: HotSegment, node: string): Promise<void> {
+    try {
+      await this.#deps.nodes.prepare(node, { lease: hot.lease.document });
+    } catch (error) {
+      const err = TroughError.from(error);
+      this.#deps.log.info({ segment: hot.id, to: node, err }, 'a hand-over begins without its preparation');
+    }
   }
 
   /** Gives away all of these, in this order, to whoever is least filled. What nobody can take now stays. */

@@ -47,6 +47,10 @@ export class HeldLease {
     this.#published = published;
   }
 
+  get document(): LeaseDocument {
+    return this.#document;
+  }
+
   get epoch(): number {
     return this.#document.epoch;
   }

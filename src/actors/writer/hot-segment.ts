@@ -46,6 +46,8 @@ export interface HotContent {
   readonly place?: JournalPlace | undefined;
   /** With a journal: the sequence that the file has applied. Default 0. */
   readonly applied?: number;
+  /** What was in the journal already, and not in cold storage. Default 0. */
+  readonly backlogBytes?: number;
   /** Of all states that were meant to be published. */
   readonly highestVersion?: number;
   /** Of requests that may come again. */
@@ -74,8 +76,8 @@ export class HotSegment {
   #committed: number;
   /** The journal had no room lately. */
   #pressed = false;
-  /** What was recorded before the last promote. */
-  #promotedBytes = 0;
+  /** What was recorded before the last promote. Less than 0: what was there when the segment was opened counts too. */
+  #promotedBytes: number;
 
   constructor(id: SegmentId, lease: HeldLease, content: HotContent, deps: HotSegmentDeps) {
     this.id = id;
@@ -86,6 +88,7 @@ export class HotSegment {
     this.#place = content.place;
     this.#lastWriteAt = deps.clock.monotonic();
     if (lease.unpromoted) this.#unpromotedAt = this.#lastWriteAt;
+    this.#promotedBytes = -(content.backlogBytes ?? 0);
     this.#committed = content.applied ?? 0;
     this.#log = logOf(lease, content.place, deps.clock);
     this.#writes = new GroupCommit(content.session, {
@@ -124,7 +127,12 @@ export class HotSegment {
 
   /** Since the last promote the journal had no room for a write, or took in much. */
   get isPressed(): boolean {
-    return this.#pressed || this.#log.recordedBytes - this.#promotedBytes >= this.#deps.promoteBytes;
+    return this.#pressed || this.backlogBytes >= this.#deps.promoteBytes;
+  }
+
+  /** Of the writes in the journal that are not in cold storage, about: so much has whoever opens the segment next to read. */
+  get backlogBytes(): number {
+    return this.#log.recordedBytes - this.#promotedBytes;
   }
 
   get open(): boolean {

@@ -1,6 +1,6 @@
 import { type ColdStore } from '../../cold/cold-store.ts';
 import { type Disk } from '../../disk/disk.ts';
-import { type Engine, type ReplayRecord, type WriteSession } from '../../engine/engine.ts';
+import { type Engine, type WriteSession } from '../../engine/engine.ts';
 import { TroughError } from '../../errors.ts';
 import { type Journal } from '../../journal/journal.ts';
 import { type Log } from '../../log.ts';
@@ -8,10 +8,10 @@ import { metadataLost } from '../../messages/cluster-view.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type Creation } from '../../messages/journal-record.ts';
 import { type Published } from '../../messages/node-messages.ts';
-import { appliedMark } from '../../model/applied-mark.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { ownValue, replayBehind } from './chain-replay.ts';
 import { ChainSurvey, type KnownAnswer } from './chain-survey.ts';
 import { HotNotes } from './hot-note.ts';
 import { type Base, SegmentBase } from './segment-base.ts';
@@ -49,14 +49,12 @@ export interface OpenedSegment {
   readonly answers: readonly KnownAnswer[];
   /** The file has everything up to this sequence, and its mark. */
   readonly applied: number;
+  /** Of the writes that whoever opens it next has to read. */
+  readonly backlogBytes: number;
 }
 
 /** Of the lease that is the first for its segment. */
 const FIRST_EPOCH = 1;
-const BATCH_RECORDS = 500;
-const BATCH_BYTES = 4 * 1024 * 1024;
-/** For a batch that was applied once already, each write of it within its own deadline. */
-const REPLAY_DEADLINE_MS = 1_800_000;
 
 /**
  * Every open of a segment is a take-over: claim the journal, so that nobody else can go on; then find what the file here, or cold storage, has of
@@ -204,6 +202,7 @@ export class JournaledOpener {
       ...{ session, chain, incarnation, applicationId, published, created, hasUnpublished, highestVersion },
       answers: survey.answers,
       applied,
+      backlogBytes: survey.openBytes,
     };
   }
 
@@ -225,49 +224,6 @@ export class JournaledOpener {
     await disk.moveDatabase(paths.hot(id), aside);
     log.warn({ segment: id, aside }, 'a file that does not follow the journal was moved to lost+found');
   }
-}
-
-/** The user's own `application_id`, in a file that has no mark yet or was made with one. */
-async function ownValue(session: WriteSession): Promise<number> {
-  return session.applicationId ?? session.applied();
-}
-
-/**
- * Runs everything behind the base: the sequence whose mark the file has then. One that has the mark of the last write keeps it, for claims behind that
- * change nothing.
- */
-async function replayBehind(
-  { session, sequence }: Base,
-  chain: SegmentChain,
-  survey: ChainSurvey,
-  isNoted: boolean,
-): Promise<number> {
-  if (survey.lastData > sequence) return replay(session, chain, sequence);
-  if (isNoted || session.applicationId !== undefined) return sequence;
-  // From cold storage, with the user's own value in that field. The last record, for a mark from before a closing counts no more.
-  await session.setApplicationId(appliedMark(chain.last));
-  return chain.last;
-}
-
-/** The writes behind `sequence`, a batch at a time; the sequence of the last of them. */
-async function replay(session: WriteSession, chain: SegmentChain, sequence: number): Promise<number> {
-  let applied = sequence;
-  let batch: ReplayRecord[] = [];
-  let bytes = 0;
-  const run = async (): Promise<void> => {
-    await session.replay(batch, REPLAY_DEADLINE_MS);
-    applied = batch.at(-1)?.sequence ?? applied;
-    [batch, bytes] = [[], 0];
-  };
-  for await (const { stored, record } of chain.read(sequence + 1)) {
-    if (record.kind !== 'data') continue;
-    const { sqliteVersion, writes } = record;
-    batch.push({ sequence: stored.sequence, sqliteVersion, writes });
-    bytes += stored.body.length;
-    if (batch.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) await run();
-  }
-  if (batch.length > 0) await run();
-  return applied;
 }
 
 function lost(id: SegmentId, stream: string): TroughError {

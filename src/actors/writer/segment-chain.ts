@@ -35,6 +35,7 @@ export class SegmentChain {
   readonly deps: SegmentChainDeps;
   #last: number;
   #appended = 0;
+  #isClaimed = true;
   /** What was appended last, and when, about once a second. */
   #checkpoints: { readonly sequence: number; readonly at: number }[] = [];
   #oldSequence = 0;
@@ -44,6 +45,15 @@ export class SegmentChain {
   private constructor(deps: SegmentChainDeps, last: number) {
     this.deps = deps;
     this.#last = last;
+  }
+
+  /** To read what is there now, for somebody who has not claimed it: nothing can be appended. undefined: there is nothing. */
+  static async unclaimed(deps: SegmentChainDeps, signal?: AbortSignal): Promise<SegmentChain | undefined> {
+    const last = await deps.journal.last(deps.key, signal);
+    if (last === undefined) return undefined;
+    const chain = new SegmentChain(deps, last.sequence);
+    chain.#isClaimed = false;
+    return chain;
   }
 
   /**
@@ -111,6 +121,7 @@ export class SegmentChain {
   /** What `encode` made, with nothing appended since. */
   async appendEncoded(body: Uint8Array, reserved: boolean, signal?: AbortSignal): Promise<number> {
     const { journal, key, epoch, seed } = this.deps;
+    if (!this.#isClaimed) throw new TroughError('INTERNAL', `the journal of ${key.name} is only read here`);
     this.#appended += 1;
     const id = `${String(epoch)}-${String(this.#appended)}-${seed()}`;
     this.#last = await journal.append(key, { id, body, reserved }, this.#last, signal);

@@ -8,6 +8,8 @@ import {
   type HolderRequest,
   type OpenAnswer,
   type OpenRequest,
+  type PrepareAnswer,
+  type PrepareRequest,
 } from '../../messages/node-messages.ts';
 import { type HotFile, type HotFiles } from '../../messages/local-files.ts';
 import { type WriteAnswer, type WriteCall } from '../../messages/writing.ts';
@@ -17,16 +19,19 @@ import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { Departure } from './departure.ts';
 import { DiskReserve } from './disk-reserve.ts';
+import { HeadStarts } from './head-starts.ts';
 import { type HotSegment } from './hot-segment.ts';
 import { PurgeList } from './purge-list.ts';
 import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
 import { UnderWay } from './under-way.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
+import { Upkeep, type UpkeepDeps } from './upkeep.ts';
 import { WriteForwarder } from './write-forwarder.ts';
 
 export type WriteHostMessage =
   | { readonly kind: 'write'; readonly call: WriteCall; readonly reply: Reply<WriteAnswer> }
   | { readonly kind: 'open'; readonly request: OpenRequest; readonly reply: Reply<OpenAnswer> }
+  | { readonly kind: 'prepare'; readonly request: PrepareRequest; readonly reply: Reply<PrepareAnswer> }
   | { readonly kind: 'promote'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
   | { readonly kind: 'close'; readonly request: HolderRequest; readonly reply: Reply<HolderAnswer> }
   | { readonly kind: 'handOver'; readonly request: HandOverRequest; readonly reply: Reply<HandOverAnswer> }
@@ -38,17 +43,10 @@ export type WriteHostMessage =
   /** Promotes what waited long enough, gives up what nobody writes any more. */
   | { readonly kind: 'tick' };
 
-export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed' | 'reserve'> {
+export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed' | 'reserve'>, UpkeepDeps {
   readonly peers: PeerCalls;
-  readonly nodes: Pick<NodeCalls, 'open'>;
+  readonly nodes: Pick<NodeCalls, 'open' | 'prepare'>;
   readonly writeDeadlineMs: number;
-  readonly promoteAfterMs: number;
-  readonly releaseAfterMs: number;
-  /** Asks the leader, who tells the others. */
-  readonly leader: {
-    readonly promote: (segment: SegmentId) => Promise<unknown>;
-    readonly release: (segment: SegmentId) => Promise<unknown>;
-  };
 }
 
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
@@ -62,11 +60,12 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly #underWay: UnderWay;
   readonly #open = new Map<SegmentId, HotSegment>();
   readonly #tasks = new KeyedTasks({ parallel: 16, waiting: 20_000 });
-  readonly #tidyTasks = new KeyedTasks({ parallel: 4, waiting: Infinity });
-  readonly #tidying = new Set<SegmentId>();
+  readonly #upkeep: Upkeep;
+  readonly #reopening = new Set<SegmentId>();
   /** Leases of this node whose segments are not open yet. */
   readonly #unopened = new Set<SegmentId>();
   readonly #grants: UnopenedGrants;
+  readonly #headStarts: HeadStarts;
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
@@ -76,6 +75,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     };
     this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, reserve: new DiskReserve(deps), failed });
     this.#grants = new UnopenedGrants(deps);
+    this.#headStarts = new HeadStarts(deps);
+    this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
     this.#departure = new Departure(deps);
     this.#underWay = new UnderWay(deps.clock);
@@ -90,6 +91,12 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
         void replyWith(
           message.reply,
           this.#onTheWay(message.request.lease.segment, (id) => this.#openGranted(id, message.request)),
+        );
+        return;
+      case 'prepare':
+        void replyWith(
+          message.reply,
+          this.#inTurn(message.request.lease.segment, (id) => this.#prepare(id, message.request)),
         );
         return;
       case 'handOver':
@@ -182,7 +189,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
       try {
         const opened = await this.#departure.give(hot, request.to);
         this.#open.delete(id);
-        this.#clearSoon(hot);
+        this.#soon(id, () => this.#clear(hot), 'the file of a segment that another node has now stays here');
         return opened;
       } catch (error) {
         // Whose it is only the store knows: it is opened afresh if it is this node's.
@@ -193,17 +200,16 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     });
   }
 
-  /** Behind the answer, which others wait for. */
-  #clearSoon(hot: HotSegment): void {
-    void this.#tasks
-      .run(hot.id, async () => {
-        await hot.suspend();
-        await hot.removeFiles();
-      })
-      .catch((error: unknown) => {
-        const err = TroughError.from(error);
-        this.#deps.log.warn({ segment: hot.id, err }, 'the file of a segment that another node has now stays here');
-      });
+  /** Behind whatever is under way for it, and behind the answer, which others wait for. */
+  #soon(segment: SegmentId, work: () => Promise<void>, failed: string): void {
+    void this.#tasks.run(segment, work).catch((error: unknown) => {
+      this.#deps.log.warn({ segment, err: TroughError.from(error) }, failed);
+    });
+  }
+
+  async #clear(hot: HotSegment): Promise<void> {
+    await hot.suspend();
+    await hot.removeFiles();
   }
 
   /** Those first that are written to. */
@@ -231,10 +237,16 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     return { sizeBytes: started?.hot.sizeBytes ?? 0, created: started?.created ?? false };
   }
 
+  async #prepare(id: SegmentId, { lease }: PrepareRequest): Promise<PrepareAnswer> {
+    this.#departure.refuseIfBegun(id);
+    return { prepared: !this.#open.has(id) && (await this.#headStarts.make(id, lease)) };
+  }
+
   #take(started: Started | undefined): void {
     if (started === undefined) return;
     const { hot } = started;
     this.#open.set(hot.id, hot);
+    this.#headStarts.forget(hot.id);
     // What the watch brought while this was under way found nothing open here.
     const seen = this.#deps.view.lease(hot.id);
     if (seen !== undefined) this.#seen(seen);
@@ -263,15 +275,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const hot = this.#open.get(document.segment as SegmentId);
     if (hot === undefined || !hot.open || hot.lease.seen(document, revision)) return;
     this.#deps.log.warn({ segment: hot.id, epoch: hot.lease.epoch }, 'the write lease went to another node');
-    this.#dropSoon(hot);
-  }
-
-  #dropSoon(hot: HotSegment): void {
-    void this.#tasks
-      .run(hot.id, () => this.#drop(hot))
-      .catch((error: unknown) => {
-        this.#deps.log.warn({ segment: hot.id, err: TroughError.from(error) }, 'a segment did not close cleanly');
-      });
+    this.#soon(hot.id, () => this.#drop(hot), 'a segment did not close cleanly');
   }
 
   async #drop(hot: HotSegment): Promise<void> {
@@ -281,28 +285,19 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   #tidy(): void {
     this.#purges.tick();
-    const { promoteAfterMs, releaseAfterMs, leader } = this.#deps;
+    for (const id of this.#headStarts.takeOverdue())
+      this.#soon(id, () => this.#removeHeadStart(id), 'a file that was prepared in vain stays here');
     for (const id of this.#grants.takeOverdue((granted) => this.#open.has(granted))) this.#unopened.add(id);
     for (const id of this.#unopened) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
       if (hot.broken && hot.open) this.#openAfresh(hot);
-      if (!hot.open || hot.broken || this.#tidying.has(hot.id)) continue;
-      if (hot.idleMs >= releaseAfterMs) this.#tidyOne(hot.id, 'release', leader.release);
-      else if (hot.unpromotedMs >= promoteAfterMs || hot.isPressed) this.#tidyOne(hot.id, 'promote', leader.promote);
+      this.#upkeep.look(hot);
     }
   }
 
-  #tidyOne(id: SegmentId, what: string, ask: (segment: SegmentId) => Promise<unknown>): void {
-    this.#tidying.add(id);
-    void this.#tidyTasks
-      .run(id, () => ask(id))
-      .catch((error: unknown) => {
-        this.#deps.log.warn(
-          { segment: id, what, err: TroughError.from(error) },
-          'a segment could not be tidied up and is tried again',
-        );
-      })
-      .finally(() => this.#tidying.delete(id));
+  /** Of a segment that did not come. */
+  async #removeHeadStart(id: SegmentId): Promise<void> {
+    if (!this.#open.has(id) && !this.#unopened.has(id)) await this.#headStarts.remove(id);
   }
 
   #reclaim(): void {
@@ -315,8 +310,8 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   /** What cannot be opened now is tried again at every tick: the disk may have room again, or cold storage be back. */
   #reopenSoon(id: SegmentId): void {
     this.#unopened.add(id);
-    if (this.#tidying.has(id)) return;
-    this.#tidying.add(id);
+    if (this.#reopening.has(id)) return;
+    this.#reopening.add(id);
     void this.#onTheWay(id, () => this.#reopen(id))
       .then(() => this.#unopened.delete(id))
       .catch((error: unknown) => {
@@ -325,7 +320,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
           'a segment that this node holds could not be opened and is tried again',
         );
       })
-      .finally(() => this.#tidying.delete(id));
+      .finally(() => this.#reopening.delete(id));
   }
 
   async #reopen(id: SegmentId): Promise<void> {

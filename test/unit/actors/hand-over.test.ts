@@ -8,7 +8,11 @@ import { code, id, journaledCluster } from './journaled-fixture.ts';
 async function scene() {
   const at = journaledCluster();
   const n2 = at.process('n2');
-  const nodes: Pick<NodeCalls, 'open'> = {
+  const nodes: Pick<NodeCalls, 'open' | 'prepare'> = {
+    prepare: (node, { lease }) => {
+      expect(node).toBe('n2');
+      return n2.prepare(lease);
+    },
     open: (node, { lease, revision, hasBase }) => {
       expect(node).toBe('n2');
       return n2.openAs(lease, revision, hasBase);
@@ -109,4 +113,66 @@ test('without another writer a node that is being stopped keeps its segments, an
   expect(await cluster.leaseOf(id)).toMatchObject({ node: 'n1', epoch: 1 });
   await n1.write('a');
   expect(n1.content()).toBe('create\na\n');
+});
+
+/** Enough of them that a preparation pays. */
+async function writeMuch(n1: { write: (sql: string) => Promise<unknown> }): Promise<string> {
+  const lines = ['x', 'y', 'z'].map((letter) => letter.repeat(60_000));
+  for (const line of lines) await n1.write(line);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+test('what is long in the journal is made ready by the other while writes go on here, and that one runs only what came meanwhile', async () => {
+  const { n1, n2, kinds } = await scene();
+  const much = await writeMuch(n1);
+  const preparing = n2.engine.gate.holdNext('replay');
+  const moving = n1.handOver('n2');
+  await preparing.reached;
+  expect(kinds()).not.toContain('intent');
+  expect(await n1.write('meanwhile')).toMatchObject({ node: 'n1' });
+  expect(n1.host.hotFile(id)).toBeDefined();
+  preparing.open();
+  await moving;
+  expect(n2.content()).toBe(`create\n${much}meanwhile\n`);
+  expect(n2.engine.opened.map(({ schemaSql }) => schemaSql)).toEqual(['create', undefined]);
+  expect(kinds()).toEqual(['claim', 'data', 'data', 'data', 'data', 'claim']);
+});
+
+test('a preparation that fails, or that nobody answers, only makes the hand-over longer', async () => {
+  for (const failing of ['replay', 'openWriter']) {
+    const { n1, n2 } = await scene();
+    const much = await writeMuch(n1);
+    n2.engine.gate.failNext(failing, new TroughError('ENGINE_CHILD_DIED', 'the child died'));
+    await n1.handOver('n2');
+    expect(n2.content(), failing).toBe(`create\n${much}`);
+  }
+});
+
+test('what was prepared is nothing when the segment was shredded and begun anew meanwhile', async () => {
+  const { n1, n2, cluster } = await scene();
+  await writeMuch(n1);
+  const lease = await cluster.leaseOf(id);
+  if (lease === undefined) throw new Error('no lease');
+  expect(await n2.prepare(lease)).toEqual({ prepared: true });
+  await n1.holder('close', true);
+  await n1.open({ epoch: 5 }, false, 'create other');
+  await n1.write('new');
+  await n1.handOver('n2');
+  expect(n2.content()).toBe('create other\nnew\n');
+});
+
+test('a file that was prepared in vain goes after a minute', async () => {
+  const { n1, n2, cluster, disk } = await scene();
+  await writeMuch(n1);
+  const lease = await cluster.leaseOf(id);
+  if (lease === undefined) throw new Error('no lease');
+  expect(await n2.prepare(lease)).toEqual({ prepared: true });
+  expect(await n2.prepare(lease)).toEqual({ prepared: false });
+  const files = (): string[] => [...disk.files.keys()].filter((file) => file.startsWith('/n2/'));
+  expect(files()).toHaveLength(2);
+  await n2.tick();
+  expect(files()).toHaveLength(2);
+  await cluster.clock.advance(60_001);
+  await n2.tick();
+  expect(files()).toEqual([]);
 });

@@ -5,7 +5,12 @@ import { MemoryJournal, type MemoryJournalOptions } from '../../../src/journal/m
 import { MemoryJournalServer } from '../../../src/journal/memory-journal-server.ts';
 import { decodeRecord, type SegmentRecord } from '../../../src/messages/journal-record.ts';
 import { type LeaseDocument } from '../../../src/messages/documents.ts';
-import { type HandOverAnswer, type HolderAnswer, type OpenAnswer } from '../../../src/messages/node-messages.ts';
+import {
+  type HandOverAnswer,
+  type HolderAnswer,
+  type OpenAnswer,
+  type PrepareAnswer,
+} from '../../../src/messages/node-messages.ts';
 import { type WriteAnswer } from '../../../src/messages/writing.ts';
 import { dataPaths } from '../../../src/model/paths.ts';
 import { parseSegmentId } from '../../../src/model/segment-id.ts';
@@ -91,6 +96,8 @@ export function journaledCluster() {
       const request = { segment: id, epoch, to: { node: to, session: `${to}-1` } };
       return ask(ref, (reply) => ({ kind: 'handOver', request, reply }));
     };
+    const prepare = (lease: LeaseDocument): Promise<PrepareAnswer> =>
+      ask(ref, (reply) => ({ kind: 'prepare', request: { lease }, reply }));
     const leave = (): Promise<void> => ask(ref, (reply) => ({ kind: 'leave', reply }));
     const tick = async (): Promise<void> => {
       host.receive({ kind: 'tick' });
@@ -112,6 +119,7 @@ export function journaledCluster() {
       openAs,
       holder,
       handOver,
+      prepare,
       leave,
       write,
       tick,
