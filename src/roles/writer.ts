@@ -1,10 +1,11 @@
 import { LeaseNews } from '../actors/writer/lease-news.ts';
-import { WriteHost } from '../actors/writer/write-host.ts';
+import { WriteHost, type WriteHostMessage } from '../actors/writer/write-host.ts';
 import { writeRoutes } from '../http/write-routes.ts';
 import { HandOverRequest, HolderRequest, OpenRequest, PrepareRequest } from '../messages/node-messages.ts';
 import { HOPS_HEADER } from '../messages/query-wire.ts';
 import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
+import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
 import { answerJson, segmentOf } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
@@ -15,7 +16,7 @@ const TIDY_EVERY_MS = 5_000;
 
 /** Holds write leases and applies writes. The function that comes back takes news of leases from the directory. */
 export function startWriter(context: NodeContext): { url: string } {
-  const { supervisor, bus, subjects, self, settings, parts, calls, ports, log } = context;
+  const { supervisor, self, settings, parts, calls, ports, log } = context;
   const host = new WriteHost({
     ...context,
     peers: calls,
@@ -40,6 +41,15 @@ export function startWriter(context: NodeContext): { url: string } {
   supervisor.every(TIDY_EVERY_MS, actor, () => ({ kind: 'tick' }));
   const write = (call: WriteCall): Promise<WriteAnswer> => ask(actor, (reply) => ({ kind: 'write', call, reply }));
   bindWrites(context, write);
+  bindOrders(context, actor);
+  return ports.serve('writer', {
+    handler: writeRoutes({ write, node: self.node, log }),
+    ready: () => notReachable(context),
+  });
+}
+
+/** What the leader, and other writers, have this node do. */
+function bindOrders({ bus, subjects, self, supervisor }: NodeContext, actor: ActorRef<WriteHostMessage>): void {
   const bound = [
     answerJson(bus, { subject: subjects.node(self.node, 'open') }, OpenRequest, (request) =>
       ask(actor, (reply) => ({ kind: 'open', request, reply })),
@@ -59,10 +69,6 @@ export function startWriter(context: NodeContext): { url: string } {
   ];
   supervisor.adopt('write endpoints', () => {
     for (const endpoint of bound) endpoint.unsubscribe();
-  });
-  return ports.serve('writer', {
-    handler: writeRoutes({ write, node: self.node, log }),
-    ready: () => notReachable(context),
   });
 }
 
