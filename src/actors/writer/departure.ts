@@ -4,6 +4,7 @@ import { type ClusterView } from '../../messages/cluster-view.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type HandOverAnswer, type HandOverRequest } from '../../messages/node-messages.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { type Clock } from '../../runtime/clock.ts';
 import { emptiestWriter } from '../shared/emptiest-writer.ts';
 import { type HotSegment } from './hot-segment.ts';
 
@@ -12,10 +13,14 @@ export interface DepartureDeps {
   readonly nodes: Pick<NodeCalls, 'open' | 'prepare'>;
   readonly self: { readonly node: string };
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** A journal of so many bytes takes longer to go through than a preparation costs. */
 const HEAD_START_BYTES = 128 * 1024;
+/** Nobody waits for a preparation while the segment is written here; a node that stops has little time left, and its lease must have moved by then. */
+const PATIENCE_MS = 30_000;
+const STOPPING_MS = 1_000;
 
 /** Gives segments to other writers while writes go on: of each only from its last group here until it is open there. Needs no leader. */
 export class Departure {
@@ -51,12 +56,18 @@ export class Departure {
 
   /** While writes go on here: the other then has to run only what comes meanwhile. Without it the hand-over takes longer, that is all. */
   async #prepare(hot: HotSegment, node: string): Promise<void> {
-    try {
-      await this.#deps.nodes.prepare(node, { lease: hot.lease.document });
-    } catch (error) {
+    const { nodes, clock, log } = this.#deps;
+    const prepared = nodes.prepare(node, { lease: hot.lease.document }).catch((error: unknown) => {
       const err = TroughError.from(error);
-      this.#deps.log.info({ segment: hot.id, to: node, err }, 'a hand-over begins without its preparation');
-    }
+      log.info({ segment: hot.id, to: node, err }, 'a hand-over begins without its preparation');
+    });
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(this.#hasBegun ? STOPPING_MS : PATIENCE_MS, resolve);
+    });
+    // What is not ready by then goes on there, before the opening.
+    await Promise.race([prepared, late]);
+    cancel();
   }
 
   /** Gives away all of these, in this order, to whoever is least filled. What nobody can take now stays. */

@@ -176,3 +176,17 @@ test('a file that was prepared in vain goes after a minute', async () => {
   await n2.tick();
   expect(files()).toEqual([]);
 });
+
+test('a node that is about to stop waits for a preparation for a second, and hands over all the same', async () => {
+  const { n1, n2, cluster } = await scene();
+  const much = await writeMuch(n1);
+  const preparing = n2.engine.gate.holdNext('replay');
+  const leaving = n1.leave();
+  await preparing.reached;
+  await cluster.clock.advance(1_000);
+  await cluster.settle();
+  expect(await cluster.leaseOf(id)).toMatchObject({ node: 'n2' });
+  preparing.open();
+  await leaving;
+  expect(n2.content()).toBe(`create\n${much}`);
+});
