@@ -25,6 +25,7 @@ import { PurgeList } from './purge-list.ts';
 import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
 import { UnderWay } from './under-way.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
+import { UnopenedSegments } from './unopened-segments.ts';
 import { Upkeep, type UpkeepDeps } from './upkeep.ts';
 import { WriteForwarder } from './write-forwarder.ts';
 
@@ -63,7 +64,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly #upkeep: Upkeep;
   readonly #reopening = new Set<SegmentId>();
   /** Leases of this node whose segments are not open yet. */
-  readonly #unopened = new Set<SegmentId>();
+  readonly #unopened: UnopenedSegments;
   readonly #grants: UnopenedGrants;
   readonly #headStarts: HeadStarts;
 
@@ -75,6 +76,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     };
     this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, reserve: new DiskReserve(deps), failed });
     this.#grants = new UnopenedGrants(deps);
+    this.#unopened = new UnopenedSegments(deps.clock);
     this.#headStarts = new HeadStarts(deps);
     this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
@@ -247,6 +249,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     const { hot } = started;
     this.#open.set(hot.id, hot);
     this.#headStarts.forget(hot.id);
+    this.#unopened.opened(hot.id);
     // What the watch brought while this was under way found nothing open here.
     const seen = this.#deps.view.lease(hot.id);
     if (seen !== undefined) this.#seen(seen);
@@ -288,9 +291,9 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     for (const id of this.#headStarts.takeOverdue())
       this.#soon(id, () => this.#removeHeadStart(id), 'a file that was prepared in vain stays here');
     for (const id of this.#grants.takeOverdue((granted) => this.#open.has(granted))) this.#unopened.add(id);
-    for (const id of this.#unopened) this.#reopenSoon(id);
+    for (const id of this.#unopened.due()) this.#reopenSoon(id);
     for (const hot of this.#open.values()) {
-      if (hot.broken && hot.open) this.#openAfresh(hot);
+      if (hot.broken && !this.#unopened.has(hot.id)) this.#openAfresh(hot);
       this.#upkeep.look(hot);
     }
   }
@@ -307,14 +310,17 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     }
   }
 
-  /** What cannot be opened now is tried again at every tick: the disk may have room again, or cold storage be back. */
+  /** What cannot be opened now is tried again: the disk may have room then, or cold storage be back. */
   #reopenSoon(id: SegmentId): void {
     this.#unopened.add(id);
     if (this.#reopening.has(id)) return;
     this.#reopening.add(id);
     void this.#onTheWay(id, () => this.#reopen(id))
-      .then(() => this.#unopened.delete(id))
+      .then(() => {
+        this.#unopened.opened(id);
+      })
       .catch((error: unknown) => {
+        this.#unopened.failed(id);
         this.#deps.log.error(
           { segment: id, err: TroughError.from(error) },
           'a segment that this node holds could not be opened and is tried again',
@@ -330,7 +336,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#take(await this.#starter.again(id));
   }
 
-  /** At once: whoever waits for it is waiting. What does not work now is tried again at every tick. */
+  /** At once: whoever waits for it is waiting. What does not work now is tried again. */
   #openAfresh(hot: HotSegment): void {
     if (hot.open && this.#open.get(hot.id) === hot) this.#reopenSoon(hot.id);
   }

@@ -248,3 +248,22 @@ test('a segment that could not be opened for a lease that stays here is opened b
   await n2.write('b');
   expect(n2.content()).toBe('a\nb\n');
 });
+
+test('a segment that cannot be opened for long is tried less and less often, since each try claims the journal', async () => {
+  const { process, cluster, kinds } = journaledCluster();
+  const [n1, n2] = [process('n1'), process('n2')];
+  await n1.open();
+  await n1.write('a');
+  for (let failure = 0; failure < 7; failure += 1)
+    n2.engine.gate.failNext('openWriter', new TroughError('DISK_FULL', 'full'));
+  await expect(n2.open(await moveLease(cluster, 'n2'), true)).rejects.toEqual(code('DISK_FULL'));
+  for (let seconds = 0; seconds < 125; seconds += 5) {
+    await n2.tick();
+    await cluster.clock.advance(5_000);
+  }
+  // At 0, 0, 5, 15, 35, 65 and 95 s.
+  expect(kinds().filter((kind) => kind === 'claim')).toHaveLength(1 + 7);
+  await n2.tick();
+  await n2.write('b');
+  expect(n2.content()).toBe('a\nb\n');
+});
