@@ -124,9 +124,10 @@ export class LifeFaults {
     const { world } = this.#deps;
     world.timeline.after(LOOK_EVERY_MS, () => {
       if (!world.others.has(other)) return;
-      // In a storm all answers of the first to the second may be lost.
+      // In a storm all answers of the first to the second may be lost. What ended a moment ago may not have been looked at since.
       const isSettled = world.wellForMs(node.name) > SETTLED_MS && world.network.weather === CALM;
-      if (other.context !== undefined && isSettled)
+      const goesOn = node.isRunning && !node.isStopping;
+      if (other.context !== undefined && isSettled && goesOn)
         world.fail(`another process runs as ${node.name}, which was well all the time`);
       if (node.isRunning && world.network.isWhole(node.name)) this.#watch(node, other);
       else other.kill();
