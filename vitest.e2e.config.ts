@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/e2e/**/*.test.ts', 'test/**/*.slow.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Each test starts whole clusters of processes: one file at a time, so that their time limits mean something.
-    maxWorkers: 1,
+    // Each test starts whole clusters of processes, and waits for most of its time.
+    maxWorkers: 2,
   },
 });
