@@ -118,7 +118,7 @@ async function heldByAFollower(nodes: readonly TroughRun[]): Promise<{ segment: 
   throw new Error('the leader has everything');
 }
 
-test('a writer paused for 30 s under load: another goes on, and the paused one acknowledges nothing after that, says busy, steps down and reads nothing stale', async () => {
+test('a writer paused for 30 s under load: another goes on, and the paused one acknowledges nothing after that, says busy or hands on, steps down and reads nothing stale', async () => {
   await using world = await cluster();
   const { segment, holder } = await heldByAFollower(world.nodes);
   const story = new Story(segment);
@@ -145,15 +145,14 @@ test('a writer paused for 30 s under load: another goes on, and the paused one a
 
   const held = story.asked.filter(({ operation }) => operation.node === paused.node && operation.endMs > goesOnAt);
   expect(held.length).toBeGreaterThanOrEqual(CLIENTS);
+  // What it had begun is busy, what it had only been sent is handed on: how much of either there is depends on the moment of the pause.
   for (const { told } of held) {
     if (told.kind !== 'ok') expect(told).toEqual({ kind: 'failed', why: 'NODE_UNAVAILABLE' });
     // By the one who writes it now; or it was in the journal before that one came.
     else if (told.answer.node === paused.node) expect(told.answer.sequence).toBeLessThan(first.sequence);
   }
-  expect(held.filter(({ told }) => told.kind === 'failed').length).toBeGreaterThan(0);
-  await eventually('it steps down', () => holder.log().includes('the write lease went to another node'), LONG_MS);
-  const through = await story.append(paused);
-  expect(through.told).toMatchObject({ kind: 'ok', answer: { node: first.node } });
+  // Whether the journal told it first or the lease: it hands on what is asked of it.
+  await eventually('it steps down', async () => (await acknowledged(story, paused))?.node === first.node, LONG_MS);
   const finals = await Promise.all([paused, ...others].map((door) => story.finalAt(door)));
   expect(check([...story.asked.map(({ operation }) => operation), ...story.reads], finals)).toEqual([]);
 }, 180_000);
