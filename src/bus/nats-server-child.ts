@@ -3,6 +3,7 @@ import { readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 import { natsServerArguments } from './nats-server-config.ts';
 import { greetNatsServer } from './nats-server-probe.ts';
 
@@ -56,7 +57,7 @@ export class NatsServerChild {
       if (stopping()) throw new TroughError('STOPPING', 'nats-server is being stopped');
       if (this.#clock.monotonic() > deadline)
         throw new TroughError('NATS_SERVER_FAILED', `nats-server was not ready after ${String(READY_MS / 1000)} s`);
-      await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
+      await pause(this.#clock, POLL_MS);
     }
   }
 

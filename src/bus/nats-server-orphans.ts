@@ -1,6 +1,7 @@
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 import { type ProcessTable } from '../runtime/process-table.ts';
 import { natsServerArguments } from './nats-server-config.ts';
 
@@ -45,6 +46,6 @@ async function end(pid: number, configFile: string, { processes, clock }: Deps):
       killed = true;
       processes.signal(pid, 'SIGKILL');
     }
-    await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
+    await pause(clock, POLL_MS);
   }
 }

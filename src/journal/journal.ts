@@ -90,7 +90,7 @@ export interface Journal extends AsyncDisposable {
 
   /**
    * The key's records in that range, in order, none left out but those purged; a slow consumer holds up nothing but itself. What is purged while it is
-   * being read may come or not.
+   * being read, or was purged a moment ago, may come or not: a server that is behind may answer.
    */
   read(key: JournalKey, range: JournalRange, signal?: AbortSignal): AsyncIterable<JournalRecord>;
 

@@ -1,5 +1,6 @@
 import { type TroughError } from '../errors.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 import { checkEntry, checkKey, checkSequence } from './journal-checks.ts';
 import { fenced, full, lost, stopping, unknownOutcome, unreachable } from './journal-errors.ts';
 import {
@@ -233,7 +234,7 @@ export class MemoryJournal implements Journal {
     const fate = this.#options.fate?.(leg) ?? {};
     const { delayMs = 0 } = fate;
     // Even the quickest answer takes a turn.
-    if (delayMs > 0) await new Promise<void>((resolve) => this.#server.clock.after(delayMs, resolve));
+    if (delayMs > 0) await pause(this.#server.clock, delayMs);
     else await Promise.resolve();
     return this.#reachable ? fate : { ...fate, lost: true };
   }

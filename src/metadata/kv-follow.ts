@@ -2,7 +2,8 @@ import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type KvApi, asUnreachable } from './kv-api.ts';
 import { KvTail, type TailMessage } from './kv-tail.ts';
-import { pause } from './pause.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 
 export type FollowEvent =
   | ({ readonly kind: 'message' } & TailMessage)
@@ -53,7 +54,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<readonly F
       log.debug({ prefix, err: failure, restMs }, 'reading of metadata interrupted, goes on from where it was');
       await ensureAgain(options, error);
     }
-    await pause(restMs * (0.5 + Math.random() / 2), signal);
+    await pause(systemClock, restMs * (0.5 + Math.random() / 2), signal);
     restMs = Math.min(restMs * 2, REST.mostMs);
   }
 }

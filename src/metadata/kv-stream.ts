@@ -2,7 +2,8 @@ import { DiscardPolicy, NatsError, RetentionPolicy, type StreamConfig, StorageTy
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type KvApi, asUnreachable } from './kv-api.ts';
-import { pause } from './pause.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 
 export interface KvStreamOptions {
   readonly log: Log;
@@ -32,7 +33,7 @@ export async function ensureStream(api: KvApi, options: KvStreamOptions, signal:
         throw asUnreachable(error, `metadata stream ${api.stream} is not ready`);
       options.log.debug({ stream: api.stream, err: error }, 'metadata stream is not ready yet');
     }
-    await pause(restMs, signal);
+    await pause(systemClock, restMs, signal);
   }
 }
 

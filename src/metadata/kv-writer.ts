@@ -1,6 +1,7 @@
 import { TroughError } from '../errors.ts';
 import { type KvApi, type KvWrite, type StoredValue } from './kv-api.ts';
-import { pause } from './pause.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 
 export interface KvWriterOptions {
   /** When an outcome is still not known after so long, the caller is told so. */
@@ -57,7 +58,7 @@ export class KvWriter {
           mayHaveLanded = true;
           reason = outcome.reason;
       }
-      await pause(20 + Math.random() * 80, signal);
+      await pause(systemClock, 20 + Math.random() * 80, signal);
     }
   }
 

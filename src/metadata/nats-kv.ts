@@ -7,8 +7,9 @@ import { type FollowEvent, follow } from './kv-follow.ts';
 import { ensureStream, isMissing } from './kv-stream.ts';
 import { KvWriter } from './kv-writer.ts';
 import { type Entry, type MetadataStore, type WatchEvent } from './metadata-store.ts';
-import { pause } from './pause.ts';
 import { WatchFold } from './watch-fold.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 
 export interface NatsKvOptions {
   /** Stays its owner's, who closes it after the store. */
@@ -73,7 +74,7 @@ export class NatsKv implements MetadataStore {
       } catch (error) {
         if (performance.now() > until) throw asUnreachable(error, `${key} cannot be read`);
       }
-      await pause(20 + Math.random() * 80, ended);
+      await pause(systemClock, 20 + Math.random() * 80, ended);
     }
   }
 

@@ -44,6 +44,7 @@ import { type Subjects, type SyncVerb } from '../messages/subjects.ts';
 import { decodeWriteAnswer, encodeWrite } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
 import { Backoff } from '../runtime/backoff.ts';
+import { pause } from '../runtime/pause.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { CONTROL_SILENCE_MS, isSilence } from './silence.ts';
 
@@ -285,7 +286,7 @@ export class BusCalls implements NodeCalls, PeerCalls {
           throw new TroughError('LEADER_UNKNOWN', `no sync-master leads the cluster now: ${message}`, {}, error);
         }
       }
-      await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+      await pause(clock, backoff.next());
     }
   }
 

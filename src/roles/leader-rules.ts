@@ -5,6 +5,7 @@ import { keys } from '../messages/keys.ts';
 import { type RuleAnswer, type RuleRequest, type SegmentRuleRow } from '../messages/segment-rule.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { type NodeContext } from './node-context.ts';
+import { pause } from '../runtime/pause.ts';
 
 type Context = Pick<NodeContext, 'view' | 'store' | 'clock' | 'log' | 'rule' | 'bySettings' | 'places'> & {
   /** Whether the catalogue has it. */
@@ -101,7 +102,7 @@ async function write(
 async function untilSeen({ view, clock }: Context, revision: number): Promise<void> {
   const until = clock.monotonic() + STORE_DEADLINE_MS;
   while (view.revision < revision && clock.monotonic() < until) {
-    await new Promise<void>((resolve) => clock.after(SEEN_POLL_MS, resolve));
+    await pause(clock, SEEN_POLL_MS);
   }
 }
 

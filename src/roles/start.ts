@@ -5,6 +5,7 @@ import { HttpMetrics } from '../http/metrics.ts';
 import { createLog } from '../log.ts';
 import { type Urls } from '../messages/documents.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { pause } from '../runtime/pause.ts';
 import { lockDirectory } from '../runtime/directory-lock.ts';
 import { randomDigits } from '../runtime/random-digits.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
@@ -85,6 +86,6 @@ async function untilReady({ context }: Membership, signal: AbortSignal): Promise
     view.leader()?.document.held === true && view.node(self.node)?.document.session === self.session;
   while (!isReady()) {
     signal.throwIfAborted();
-    await new Promise<void>((resolve) => clock.after(20, resolve));
+    await pause(clock, 20);
   }
 }

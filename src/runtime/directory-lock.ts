@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { TroughError } from '../errors.ts';
 import { type Log } from '../log.ts';
 import { type Clock } from './clock.ts';
+import { pause } from './pause.ts';
 import { type ProcessTable, systemProcesses } from './process-table.ts';
 
 const BEAT_MS = 1_000;
@@ -135,7 +136,7 @@ async function demandDead(
 
 async function isTouched(file: string, clock: Clock): Promise<boolean> {
   const before = await modifiedAt(file);
-  await new Promise<void>((resolve) => clock.after(WATCH_MS, resolve));
+  await pause(clock, WATCH_MS);
   const after = await modifiedAt(file);
   return after !== undefined && after !== before;
 }

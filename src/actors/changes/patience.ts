@@ -1,5 +1,6 @@
 import { TroughError } from '../../errors.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 
 /** How long one request may wait for changes, and until when it is worked on at all. */
 export class Patience implements Disposable {
@@ -39,14 +40,7 @@ export class Patience implements Disposable {
 
   /** Shorter when it is over before. */
   async pause(ms: number): Promise<void> {
-    if (ms <= 0 || this.isOver) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#clock.after(ms, resolve);
-      this.over.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
+    if (ms > 0) await pause(this.#clock, ms, this.over);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
 import { TroughError } from '../../errors.ts';
 import { type Journal, type JournalState } from '../../journal/journal.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 
 interface Waiter {
@@ -57,7 +58,7 @@ export class StreamPulse {
 
   async #look(stream: string, waiting: ReadonlySet<Waiter>): Promise<void> {
     for (;;) {
-      await new Promise<void>((resolve) => this.#deps.clock.after(LOOK_MS, resolve));
+      await pause(this.#deps.clock, LOOK_MS);
       if (waiting.size === 0) break;
       try {
         const { lastSequence } = await this.#state(stream);

@@ -8,9 +8,10 @@ import { isSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { slotName, slotOf } from '../../model/slot.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { type Inventory } from './inventory.ts';
-import { pause, walkInventory } from './inventory-walk.ts';
+import { walkInventory } from './inventory-walk.ts';
 import { type LostFiles } from './lost-files.ts';
 
 export interface CopySurveyMessage {

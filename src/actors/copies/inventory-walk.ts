@@ -1,5 +1,6 @@
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { type Inventory } from './inventory.ts';
 
 /** Ids that are looked at without a pause. */
@@ -17,17 +18,4 @@ export async function* walkInventory(
     if (looked % AT_ONCE === 0) await pause(clock, 1, stopping);
     yield id;
   }
-}
-
-/** Ends early when the signal fires. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener('abort', end);
-  });
 }

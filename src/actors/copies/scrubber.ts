@@ -6,8 +6,8 @@ import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { type Actor, type Emit } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { type CopyRecord, type Inventory } from './inventory.ts';
-import { pause } from './inventory-walk.ts';
 
 export interface ScrubberMessage {
   readonly kind: 'tick';

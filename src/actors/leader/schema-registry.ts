@@ -8,6 +8,7 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 
 export interface SchemaMessage {
@@ -91,7 +92,7 @@ export class SchemaRegistry implements Actor<SchemaMessage> {
     const { view, clock } = this.#deps;
     const until = clock.monotonic() + STORE_DEADLINE_MS;
     while (view.revision < revision && clock.monotonic() < until) {
-      await new Promise<void>((resolve) => clock.after(SEEN_POLL_MS, resolve));
+      await pause(clock, SEEN_POLL_MS);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { TroughError } from '../../errors.ts';
 import { type RecordedWrite } from '../../model/sql-types.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { type HeldLease } from './held-lease.ts';
 import { type SegmentChain } from './segment-chain.ts';
@@ -80,7 +81,7 @@ export class JournalLog implements GroupLog {
           'this node is cut off from NATS, so writes cannot be kept: nothing of this was, try again shortly';
         throw new TroughError('JOURNAL_UNREACHABLE', message);
       }
-      await new Promise<void>((resolve) => this.#clock.after(LOOK_AGAIN_MS, resolve));
+      await pause(this.#clock, LOOK_AGAIN_MS);
     }
   }
 

@@ -2,6 +2,7 @@ import { type ClusterView } from '../../messages/cluster-view.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type LeaseRevision } from '../../messages/node-messages.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 
 export interface LeaseNewsDeps {
   readonly clock: Clock;
@@ -54,7 +55,7 @@ export class LeaseNews {
         return;
       } catch {
         // It is slow, or away: until it is known to be one of them it is asked again.
-        await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve));
+        await pause(clock, AGAIN_MS);
       }
     }
   }

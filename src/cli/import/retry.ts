@@ -1,5 +1,6 @@
 import { TroughError, type ErrorCode, type ErrorKind } from '../../errors.ts';
 import { Backoff, type BackoffPolicy } from '../../runtime/backoff.ts';
+import { pause } from '../../runtime/pause.ts';
 import { type Clock } from '../../runtime/clock.ts';
 
 export interface RetryOptions {
@@ -35,7 +36,7 @@ export async function retry<T>(
       failure = TroughError.from(error);
       failedAt ??= clock.monotonic();
       if (!isPassing(failure) || clock.monotonic() - failedAt > options.giveUpAfterMs) throw failure;
-      await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+      await pause(clock, backoff.next());
     }
   }
 }

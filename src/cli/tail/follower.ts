@@ -1,5 +1,6 @@
 import { type ErrorKind, TroughError } from '../../errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
+import { pause } from '../../runtime/pause.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { type TailChange } from './change-lines.ts';
 
@@ -62,7 +63,7 @@ export class Follower {
       this.#position = page.next;
       if (!follow && !page.more) return;
       const isIdle = page.changes.length === 0 && waitMs > 0 && clock.monotonic() - begunAt < PACE_MS;
-      if (isIdle) await this.#pause(PACE_MS);
+      if (isIdle) await pause(clock, PACE_MS, stop);
       waitMs = page.more || !follow ? 0 : WAIT_MS;
     }
   }
@@ -84,21 +85,10 @@ export class Follower {
   }
 
   async #failed(error: TroughError): Promise<void> {
-    const { nodes, say } = this.#deps;
+    const { clock, nodes, say, stop } = this.#deps;
     this.#attempt += 1;
     if (!AGAIN.has(error.kind) || (!this.#hasBegun && this.#attempt >= nodes)) throw error;
     if (this.#backoff.attempts === nodes) await say(`${error.message}; trying until it does`);
-    await this.#pause(this.#backoff.next());
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock, stop } = this.#deps;
-    return new Promise((resolve) => {
-      const cancel = clock.after(ms, resolve);
-      stop.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
+    await pause(clock, this.#backoff.next(), stop);
   }
 }

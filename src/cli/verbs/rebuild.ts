@@ -9,6 +9,7 @@ import { EXIT } from '../exit-code.ts';
 import { printable } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 import { addUrls, clientFor, MANAGE_TIMEOUT_MS, parseOption, type UrlOptions, type Verbs } from './verb.ts';
+import { pause } from '../../runtime/pause.ts';
 
 interface RebuildOptions extends UrlOptions {
   readonly dryRun?: boolean;
@@ -86,7 +87,7 @@ async function follow(
     try {
       while (answer.phase !== 'done' && answer.failure === null) {
         await progress.say(answer);
-        await new Promise<void>((resolve) => context.clock.after(POLL_MS, resolve));
+        await pause(context.clock, POLL_MS);
         answer = await ask(client, { job: answer.job, from: findings.length });
         findings.push(...answer.findings);
       }

@@ -1,7 +1,7 @@
 import { HdfsProblem } from './hdfs-problem.ts';
 import { type HttpAnswer, type HttpClient, type HttpRequest } from './http-client.ts';
 import { BY_PACKAGE, PackageSender } from './package-sender.ts';
-import { pause, type RetryDeps, retrying } from './retrying.ts';
+import { pauseOrThrow, type RetryDeps, retrying } from './retrying.ts';
 
 export interface NameNodesDeps extends RetryDeps {
   readonly http: HttpClient;
@@ -63,7 +63,7 @@ export class NameNodes {
             if (!(error instanceof HdfsProblem) || error.retry !== 'elsewhere' || !mayRepeat(error)) throw error;
             this.#leave(address);
             if (asked >= addresses.length) throw error;
-            await pause(this.#deps.clock, this.#deps.times.pauseMs / 10, signal);
+            await pauseOrThrow(this.#deps.clock, this.#deps.times.pauseMs / 10, signal);
           }
         }
       },

@@ -6,7 +6,7 @@ import { ContentHash } from './content-hash.ts';
 import { type ChecksumShape, USUAL_SHAPE } from './hdfs-checksum.ts';
 import { type HdfsFiles, type HdfsStatus } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
-import { pause, type RetryDeps, retrying } from './retrying.ts';
+import { pauseOrThrow, type RetryDeps, retrying } from './retrying.ts';
 import { type TemporaryNames } from './temporary-names.ts';
 import { transferHash } from './transfer-hash.ts';
 
@@ -150,7 +150,7 @@ export class Publisher {
         const message = `${path} is on ${String(found)} data nodes after ${String(times.answerMs)} ms, not on ${String(replicas)}`;
         throw HdfsProblem.untrue(message);
       }
-      await pause(clock, times.pauseMs, signal);
+      await pauseOrThrow(clock, times.pauseMs, signal);
     }
   }
 

@@ -1,4 +1,5 @@
 import { Backoff } from '../../runtime/backoff.ts';
+import { pause } from '../../runtime/pause.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
 import { type HdfsTimes } from './webhdfs-options.ts';
@@ -28,22 +29,13 @@ export async function retrying<T>(
         error.spent = attempt > 1;
         throw error;
       }
-      await pause(clock, backoff.next(), signal);
+      await pauseOrThrow(clock, backoff.next(), signal);
     }
   }
 }
 
 /** Ends early, with the signal's reason, when it fires. */
-export async function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      cancel();
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal?.addEventListener('abort', end, { once: true });
-  });
+export async function pauseOrThrow(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  await pause(clock, ms, signal);
   signal?.throwIfAborted();
 }

@@ -6,7 +6,7 @@ import { type Leftover } from '../cold-care.ts';
 import { isUploadOf } from '../upload-names.ts';
 import { type HdfsFiles } from './hdfs-files.ts';
 import { HdfsProblem } from './hdfs-problem.ts';
-import { pause, type RetryDeps } from './retrying.ts';
+import { pauseOrThrow, type RetryDeps } from './retrying.ts';
 
 const DIRECTORY = '.trough-tmp';
 const LEFT_OVER_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -62,7 +62,7 @@ export class TemporaryNames {
     const signal = AbortSignal.timeout(DISCARD_MS);
     try {
       for (const pauseMs of DISCARD_PAUSES_MS) {
-        if (pauseMs > 0) await pause(clock, pauseMs, signal);
+        if (pauseMs > 0) await pauseOrThrow(clock, pauseMs, signal);
         if (await files.remove(path, signal)) return;
       }
     } catch (error) {

@@ -1,11 +1,12 @@
 import { TroughError } from '../../errors.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { fenced, full, lost, unknownOutcome, unreachable } from '../journal-errors.ts';
 import { ABORTED, orAborted } from '../or-aborted.ts';
 import { type JournalApi, type Letter, type Outcome } from './journal-api.ts';
 import { type Shipper } from './shipper.ts';
 import { type StreamGauge } from './stream-gauge.ts';
-import { type Connectedness, pause, whenConnected } from './waiting.ts';
+import { type Connectedness, whenConnected } from './waiting.ts';
 
 export interface AppenderDeps {
   readonly api: Pick<JournalApi, 'publish' | 'look'> & { readonly requests: Connectedness };

@@ -2,6 +2,7 @@ import { type NatsConnection } from 'nats';
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { ORDINARY_SHARE, checkEntry, checkKey, checkSequence } from '../journal-checks.ts';
 import { full, lost, stopping, unreachable } from '../journal-errors.ts';
 import {
@@ -23,7 +24,7 @@ import { Requests } from './requests.ts';
 import { checkServers } from './server-check.ts';
 import { Shipper } from './shipper.ts';
 import { StreamGauge } from './stream-gauge.ts';
-import { pause, whenConnected } from './waiting.ts';
+import { whenConnected } from './waiting.ts';
 import { sizeOfRecords } from '../size-of-records.ts';
 
 export interface JetStreamJournalOptions {

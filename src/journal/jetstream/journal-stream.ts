@@ -1,9 +1,10 @@
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { unreachable } from '../journal-errors.ts';
 import { type Failure, type JournalApi, type StreamInfo } from './journal-api.ts';
-import { pause, whenConnected } from './waiting.ts';
+import { whenConnected } from './waiting.ts';
 
 export interface StreamWishes {
   /** Undefined: three in a cluster, else one; a stream that is there keeps what it has. */

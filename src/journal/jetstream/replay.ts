@@ -1,10 +1,11 @@
 import { type Msg } from 'nats';
 import { type Clock } from '../../runtime/clock.ts';
+import { pause } from '../../runtime/pause.ts';
 import { lost, unreachable } from '../journal-errors.ts';
 import { type JournalKey, type JournalRange, type NamedRecord } from '../journal.ts';
 import { type JournalApi, MESSAGE_ID } from './journal-api.ts';
 import { type Requests } from './requests.ts';
-import { type Connectedness, pause, whenConnected } from './waiting.ts';
+import { type Connectedness, whenConnected } from './waiting.ts';
 
 type ReplayApi = Pick<JournalApi, 'nameOf' | 'idOf' | 'keyNameOf' | 'look'> & {
   readonly requests: Connectedness & Pick<Requests, 'open'>;

@@ -1,19 +1,4 @@
-import { type Clock } from '../../runtime/clock.ts';
 import { type Requests } from './requests.ts';
-
-/** Waits, or less long when the signal fires. Never rejects. */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(delayMs, done);
-    signal.addEventListener('abort', done);
-  });
-}
 
 export type Connectedness = Pick<Requests, 'connected' | 'onConnect'>;
 

@@ -16,6 +16,7 @@ import { RebuildOpening } from './rebuild-opening.ts';
 import { type RebuildReport } from './rebuild-report.ts';
 import { writeRules } from './rebuild-rules.ts';
 import { RebuiltLeases } from './rebuilt-leases.ts';
+import { pause } from '../../../runtime/pause.ts';
 
 const POLL_MS = 200;
 
@@ -164,6 +165,6 @@ export class RebuildRun {
 
   async #pause(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await new Promise<void>((resolve) => this.#deps.clock.after(POLL_MS, resolve));
+    await pause(this.#deps.clock, POLL_MS);
   }
 }
