@@ -47,7 +47,7 @@ async function tourSteps(): Promise<Step[]> {
 async function expectStep(node: TroughRun, { commands, output }: Step): Promise<void> {
   let shown = '';
   for (const command of commands) shown += await inShell(node, command);
-  expect(settled(shown), commands.join('\n')).toBe(settled(output));
+  expect(settled(shown), `${commands.join('\n')}\n${shown}`).toBe(settled(output));
 }
 
 /** Figures that no two runs share (times, versions, sizes, rates) count as equal; spaces as one; progress and empty lines as nothing. */
