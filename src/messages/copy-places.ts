@@ -9,6 +9,16 @@ export interface SlotPlaces {
 
 type Rule = Pick<RuleDocument, 'copies' | 'tier' | 'hot' | 'extra'>;
 
+/** A rule that asks for nothing yet, by no leader. */
+export function emptyRule(segment: string, sinceMs: number): RuleDocument {
+  return { segment, copies: null, tier: null, sinceMs, hot: null, extra: [], term: 0 };
+}
+
+/** Whether neither an operator nor the leader asks for anything by it. */
+export function saysNothing({ copies, tier, hot }: Omit<Rule, 'extra'>): boolean {
+  return copies === null && tier === null && hot === null;
+}
+
 /** What a segment gets: as the settings say, unless it has a rule of its own. */
 export function treatmentOf(settings: SegmentTreatment, rule: Rule | undefined): SegmentTreatment {
   if (rule === undefined) return settings;

@@ -1,3 +1,4 @@
+import { saysNothing } from '../messages/copy-places.ts';
 import { type CopyReport } from '../messages/copy-report.ts';
 import { type SegmentAnswer, type SegmentNode, type SegmentRow } from '../messages/control.ts';
 import { type LeaseDocument } from '../messages/documents.ts';
@@ -32,9 +33,8 @@ export async function describeSegment(context: Context, row: SegmentRow): Promis
 
 function ruleOf({ view }: Context, id: string): Pick<SegmentAnswer, 'rule'> {
   const rule = view.rule(id)?.document;
-  if (rule === undefined) return {};
+  if (rule === undefined || saysNothing(rule)) return {};
   const { copies, tier, hot } = rule;
-  if (copies === null && tier === null && hot === null) return {};
   return { rule: { copies, tier, hotCopies: hot?.copies ?? null } };
 }
 

@@ -1,20 +1,17 @@
+import { changeDocument } from '../actors/shared/change-document.ts';
 import { TroughError } from '../errors.ts';
 import { type RuleEntry } from '../messages/cluster-view.ts';
+import { emptyRule, saysNothing } from '../messages/copy-places.ts';
 import { decodeDocument, encodeDocument, RuleDocument } from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
 import { type RuleAnswer, type RuleRequest, type SegmentRuleRow } from '../messages/segment-rule.ts';
-import { withDeadline } from '../runtime/deadline.ts';
 import { type NodeContext } from './node-context.ts';
-import { pause } from '../runtime/pause.ts';
 
 type Context = Pick<NodeContext, 'view' | 'store' | 'clock' | 'log' | 'rule' | 'bySettings' | 'places'> & {
   /** Whether the catalogue has it. */
   readonly knows: (segment: string) => Promise<boolean>;
 };
 type SetRequest = Extract<RuleRequest, { op: 'set' }>;
-
-const STORE_DEADLINE_MS = 10_000;
-const SEEN_POLL_MS = 5;
 
 /**
  * Keeps in the store what an operator asks for one segment, or forgets it: what is done about it follows from that, under any leader. SEGMENT_UNKNOWN;
@@ -24,7 +21,7 @@ export async function answerRule(context: Context, request: RuleRequest): Promis
   if (request.op === 'list') return { rules: listed(context), changed: false };
   const changed = request.op === 'set' ? await set(context, request) : await remove(context, request.segment);
   const entry = context.view.rule(request.segment);
-  return { rules: entry === undefined || isEmpty(entry.document) ? [] : [rowOf(context, entry)], changed };
+  return { rules: entry === undefined || saysNothing(entry.document) ? [] : [rowOf(context, entry)], changed };
 }
 
 async function set(context: Context, request: SetRequest): Promise<boolean> {
@@ -32,8 +29,8 @@ async function set(context: Context, request: SetRequest): Promise<boolean> {
   await check(context, request);
   return write(context, segment, (before) => {
     if (before?.copies === copies && before.tier === tier) return undefined;
-    const kept = before ?? { segment, hot: null, extra: [], term: 0 };
-    return { ...kept, copies, tier, sinceMs: context.clock.now() };
+    const sinceMs = context.clock.now();
+    return { ...(before ?? emptyRule(segment, sinceMs)), copies, tier, sinceMs };
   });
 }
 
@@ -74,41 +71,20 @@ async function write(
   segment: string,
   change: (before: RuleDocument | undefined) => RuleDocument | undefined,
 ): Promise<boolean> {
-  const { store, clock, log } = context;
   const key = keys.rule(segment);
-  for (;;) {
-    try {
-      const revision = await withDeadline(clock, STORE_DEADLINE_MS, async (signal) => {
-        const entry = await store.get(key, signal);
-        const next = change(entry === undefined ? undefined : decodeDocument(RuleDocument, key, entry.value));
-        if (next === undefined) return undefined;
-        const value = encodeDocument(next);
-        return entry === undefined
-          ? store.create(key, value, signal)
-          : store.update(key, value, entry.revision, signal);
-      });
-      if (revision === undefined) return false;
-      log.info({ segment }, 'the rule of one segment was changed');
-      await untilSeen(context, revision);
-      return true;
-    } catch (error) {
-      // The leader writes these documents too.
-      if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
-    }
-  }
-}
-
-/** Whoever asks right after the answer is told of it: that comes from the view, which is a moment behind the store. */
-async function untilSeen({ view, clock }: Context, revision: number): Promise<void> {
-  const until = clock.monotonic() + STORE_DEADLINE_MS;
-  while (view.revision < revision && clock.monotonic() < until) {
-    await pause(clock, SEEN_POLL_MS);
-  }
+  // The leader writes these documents too.
+  const outcome = await changeDocument(context, key, (entry) => {
+    const next = change(entry === undefined ? undefined : decodeDocument(RuleDocument, key, entry.value));
+    return next === undefined ? undefined : encodeDocument(next);
+  });
+  if (outcome === 'same') return false;
+  context.log.info({ segment }, 'the rule of one segment was changed');
+  return true;
 }
 
 function listed(context: Context): SegmentRuleRow[] {
   return Array.from(context.view.rules())
-    .filter(({ document }) => !isEmpty(document))
+    .filter(({ document }) => !saysNothing(document))
     .map((entry) => rowOf(context, entry))
     .sort((a, b) => (a.segment < b.segment ? -1 : 1));
 }
@@ -118,8 +94,4 @@ function rowOf({ rule, bySettings, places }: Context, { document }: RuleEntry): 
   const gets = rule(segment);
   const placed = gets.tier === 'cold' ? 0 : places(segment).target.length;
   return { segment, copies, tier, sinceMs, hot, gets, placed, bySettings: bySettings(segment) };
-}
-
-function isEmpty({ copies, tier, hot }: RuleDocument): boolean {
-  return copies === null && tier === null && hot === null;
 }

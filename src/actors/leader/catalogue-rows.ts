@@ -238,7 +238,8 @@ export class CatalogueRows {
   }
 }
 
-function manifestRow([id, version, size, sha256]: readonly (SqlValue | undefined)[]): ManifestRow {
+/** Of id, version, size and hash, as cells of the database. */
+export function manifestRow([id, version, size, sha256]: readonly (SqlValue | undefined)[]): ManifestRow {
   return {
     id: String(id),
     version: Number(version),

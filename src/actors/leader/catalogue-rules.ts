@@ -3,7 +3,7 @@ import { type Log } from '../../log.ts';
 import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
 import { type Emit } from '../../runtime/actor.ts';
-import { type CatalogueRows, type SegmentCells } from './catalogue-rows.ts';
+import { type CatalogueRows, manifestRow, type SegmentCells } from './catalogue-rows.ts';
 import { type CatalogueRuled } from './catalogue-news.ts';
 
 export interface CatalogueRulesDeps {
@@ -81,10 +81,7 @@ export class CatalogueRules {
   #say(cells: readonly SegmentCells[]): void {
     if (cells.length === 0) return;
     const rows = cells.map(([id, , , version, size, sha256]) => ({
-      id: String(id),
-      version: Number(version),
-      sizeBytes: Number(size),
-      sha256: typeof sha256 === 'string' ? sha256 : null,
+      ...manifestRow([id, version, size, sha256]),
       ...this.#deps.rule(String(id)),
     }));
     this.#deps.emit({ kind: 'ruled', rows });

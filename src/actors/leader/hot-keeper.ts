@@ -1,7 +1,8 @@
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView, isLost } from '../../messages/cluster-view.ts';
-import { encodeDocument, type RuleDocument } from '../../messages/documents.ts';
+import { emptyRule } from '../../messages/copy-places.ts';
+import { encodeDocument } from '../../messages/documents.ts';
 import { keys } from '../../messages/keys.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
@@ -130,15 +131,7 @@ export class HotKeeper implements Actor<HotKeeperMessage> {
     const entry = view.rule(segment);
     const key = keys.rule(segment);
     const sinceMs = clock.now();
-    const before: RuleDocument = entry?.document ?? {
-      segment,
-      copies: null,
-      tier: null,
-      sinceMs,
-      hot: null,
-      extra: [],
-      term,
-    };
+    const before = entry?.document ?? emptyRule(segment, sinceMs);
     if (before.term > term) return;
     const hot = copies === null ? null : { copies, sinceMs: before.hot?.sinceMs ?? sinceMs };
     const value = encodeDocument({ ...before, hot, term });

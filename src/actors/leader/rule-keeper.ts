@@ -2,6 +2,7 @@ import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView, isLost, type NodeEntry, type RuleEntry } from '../../messages/cluster-view.ts';
 import { type ManifestRow } from '../../messages/control.ts';
+import { saysNothing } from '../../messages/copy-places.ts';
 import { type CopyReport } from '../../messages/copy-report.ts';
 import { encodeDocument, type RuleDocument } from '../../messages/documents.ts';
 import { keys } from '../../messages/keys.ts';
@@ -93,8 +94,7 @@ export class RuleKeeper implements Actor<RuleKeeperMessage> {
     const ofSlot = nodesOf(placed.target, slotOf(document.segment));
     const wanted = tier === 'cold' || isShredded ? 0 : Math.max(0, copies - ofSlot.length);
     const extra = this.#extra(document, ofSlot, wanted);
-    const isEmpty = document.copies === null && document.tier === null && document.hot === null;
-    return isShredded || (isEmpty && extra.length === 0) ? undefined : { ...document, extra };
+    return isShredded || (saysNothing(document) && extra.length === 0) ? undefined : { ...document, extra };
   }
 
   #extra({ segment, extra }: RuleDocument, ofSlot: readonly string[], wanted: number): Extra {

@@ -8,8 +8,8 @@ import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { pause } from '../../runtime/pause.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { changeDocument } from '../shared/change-document.ts';
 
 export interface SchemaMessage {
   readonly kind: 'schema';
@@ -27,7 +27,6 @@ export interface SchemaRegistryDeps {
 export const DEFAULT_SCHEMA: SchemaDocument = { id: 'default', sql: '' };
 const MOST_ID_CHARACTERS = 200;
 const STORE_DEADLINE_MS = 10_000;
-const SEEN_POLL_MS = 2;
 
 /** The named scripts that new segments start from. A schema is run on an empty database before it is kept. */
 export class SchemaRegistry implements Actor<SchemaMessage> {
@@ -65,35 +64,9 @@ export class SchemaRegistry implements Actor<SchemaMessage> {
       throw new TroughError('REQUEST_INVALID', `a schema id has 1 to ${String(MOST_ID_CHARACTERS)} characters`);
     }
     await this.#deps.engine.checkSchema(sql);
-    const { created, revision } = await this.#write({ id, sql });
-    await this.#untilSeen(revision);
-    return created && id !== DEFAULT_SCHEMA.id;
-  }
-
-  async #write({ id, sql }: SchemaDocument): Promise<{ created: boolean; revision: number }> {
-    const { store, clock } = this.#deps;
-    const key = keys.schema(id);
-    const value = encodeDocument({ id, sql });
-    for (;;) {
-      try {
-        return await withDeadline(clock, STORE_DEADLINE_MS, async (signal) => {
-          const entry = await store.get(key, signal);
-          if (entry === undefined) return { created: true, revision: await store.create(key, value, signal) };
-          return { created: false, revision: await store.update(key, value, entry.revision, signal) };
-        });
-      } catch (error) {
-        if (TroughError.from(error).code !== 'METADATA_CONFLICT') throw error;
-      }
-    }
-  }
-
-  /** A provision right after the answer uses what was put: it looks at the view, which is a moment behind the store. */
-  async #untilSeen(revision: number): Promise<void> {
-    const { view, clock } = this.#deps;
-    const until = clock.monotonic() + STORE_DEADLINE_MS;
-    while (view.revision < revision && clock.monotonic() < until) {
-      await pause(clock, SEEN_POLL_MS);
-    }
+    // A provision right after the answer uses what was put.
+    const outcome = await changeDocument(this.#deps, keys.schema(id), () => encodeDocument({ id, sql }));
+    return outcome === 'created' && id !== DEFAULT_SCHEMA.id;
   }
 }
 

@@ -1,4 +1,5 @@
-import { encodeDocument, type RuleDocument } from '../../../messages/documents.ts';
+import { emptyRule } from '../../../messages/copy-places.ts';
+import { encodeDocument } from '../../../messages/documents.ts';
 import { keys } from '../../../messages/keys.ts';
 import { type RebuildDeps } from './rebuild-deps.ts';
 import { type RebuildReport } from './rebuild-report.ts';
@@ -12,7 +13,7 @@ export async function writeRules(
   for (const { segment, copies, tier, sinceMs } of await rows.rules()) {
     const key = keys.rule(segment);
     if ((await store.get(key, signal)) !== undefined) continue;
-    const document: RuleDocument = { segment, copies, tier, sinceMs, hot: null, extra: [], term: 0 };
+    const document = { ...emptyRule(segment, sinceMs), copies, tier };
     if (!report.dryRun) await store.create(key, encodeDocument(document), signal);
     report.counts.rules += 1;
   }
