@@ -10,6 +10,7 @@ import { type PeerCalls } from '../messages/node-calls.ts';
 import { type Read, type ReadAnswer, type ReadRequest } from '../messages/reading.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { type SegmentId } from '../model/segment-id.ts';
+import { segmentUnknown } from '../model/segment-unknown.ts';
 import { type Emit } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { LeaseStore } from './shared/lease-store.ts';
@@ -107,7 +108,7 @@ export class QueryRouter {
   }
 
   async #readBy(lease: LeaseDocument | undefined, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
-    if (lease?.state === 'shredded') throw unknown(request.segment);
+    if (lease?.state === 'shredded') throw segmentUnknown(request.segment);
     if (lease?.state === 'held') return this.#readWritable(request, lease, signal);
     return this.#readCopy(request, lease?.version ?? 0, signal);
   }
@@ -169,7 +170,7 @@ export class QueryRouter {
     why: TroughError,
   ): Promise<ReadAnswer> {
     const lease = await this.#readLease(request, signal);
-    if (lease?.state === 'shredded') throw unknown(request.segment);
+    if (lease?.state === 'shredded') throw segmentUnknown(request.segment);
     // It has moved since: the new holder has it all.
     if (lease?.state === 'held' && lease.node !== asked.node) return this.#askHolder(request, lease, signal);
     if (lease?.unpromoted === true && request.consistency === 'strong') {
@@ -248,7 +249,7 @@ export class QueryRouter {
       return await this.#runFetched(request, minVersion, signal);
     } catch (error) {
       const { code } = TroughError.from(error);
-      if (code === 'COLD_MISSING') throw unknown(request.segment, error);
+      if (code === 'COLD_MISSING') throw segmentUnknown(request.segment, error);
       if (code !== 'SEGMENT_DAMAGED' && code !== 'SEGMENT_UNKNOWN') throw error;
       await this.#deps.fetched.drop(request.segment);
       // It made room for another before it was opened; once more, as it is the newest now.
@@ -288,8 +289,4 @@ export class QueryRouter {
     this.#deps.emit({ kind: 'damaged', segment });
     return true;
   }
-}
-
-function unknown(segment: string, cause?: unknown): TroughError {
-  return new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment }, cause);
 }

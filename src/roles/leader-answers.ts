@@ -37,6 +37,7 @@ import { RuleRequest } from '../messages/segment-rule.ts';
 import { SYNC_VERBS, type SyncVerb } from '../messages/subjects.ts';
 import { nodesOf } from '../model/placement.ts';
 import { parseSegmentId } from '../model/segment-id.ts';
+import { segmentUnknown } from '../model/segment-unknown.ts';
 import { SLOT_COUNT, type Slot } from '../model/slot.ts';
 import { type SlotSums } from '../model/slot-sums.ts';
 import { type ActorRef } from '../runtime/actor.ts';
@@ -166,7 +167,7 @@ async function answerSegment(
     segment,
     reply,
   }));
-  if (row === undefined) throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
+  if (row === undefined) throw segmentUnknown(segment);
   return describeSegment({ ...context, copyOf: (node, id) => context.calls.copy(node, id) }, row);
 }
 

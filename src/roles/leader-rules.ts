@@ -5,6 +5,7 @@ import { emptyRule, saysNothing } from '../messages/copy-places.ts';
 import { decodeDocument, encodeDocument, RuleDocument } from '../messages/documents.ts';
 import { keys } from '../messages/keys.ts';
 import { type RuleAnswer, type RuleRequest, type SegmentRuleRow } from '../messages/segment-rule.ts';
+import { segmentUnknown } from '../model/segment-unknown.ts';
 import { type NodeContext } from './node-context.ts';
 
 type Context = Pick<NodeContext, 'view' | 'store' | 'clock' | 'log' | 'rule' | 'bySettings' | 'places'> & {
@@ -38,9 +39,7 @@ async function check(context: Context, { segment, copies, tier }: SetRequest): P
   const invalid = (message: string): TroughError => new TroughError('REQUEST_INVALID', message, { segment });
   if (copies === undefined && tier === undefined) throw invalid("a rule says 'copies', 'tier', or both");
   if (copies !== undefined && tier === 'cold') throw invalid('a segment of the cold tier has no copies');
-  if (!(await context.knows(segment))) {
-    throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
-  }
+  if (!(await context.knows(segment))) throw segmentUnknown(segment);
   const nodes = context.view
     .nodes()
     .filter(

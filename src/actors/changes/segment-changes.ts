@@ -3,11 +3,12 @@ import { type ChangesPage, type MadeChange } from '../../messages/changes.ts';
 import { decodeRecord } from '../../messages/journal-record.ts';
 import { type ChangePosition, formatPosition, markOf, parsePosition } from '../../model/change-position.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { segmentUnknown } from '../../model/segment-unknown.ts';
 import { ChainScan, whereToStart } from './chain-scan.ts';
 import { type ChangeReaderDeps, demandReached, MOST_RECORDS } from './change-readers.ts';
 import { gapStart } from './gap-start.ts';
 import { type Patience } from './patience.ts';
-import { segmentUnknown, type SegmentStreams } from './segment-streams.ts';
+import { type SegmentStreams } from './segment-streams.ts';
 
 export interface SegmentChangesDeps extends ChangeReaderDeps {
   readonly streams: SegmentStreams;

@@ -3,6 +3,7 @@ import { TroughError } from '../../errors.ts';
 import { type ClusterView } from '../../messages/cluster-view.ts';
 import { type LeaseDocument } from '../../messages/documents.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { segmentUnknown } from '../../model/segment-unknown.ts';
 import { type LeaseStore } from '../shared/lease-store.ts';
 
 export interface SegmentStreamsDeps {
@@ -42,10 +43,6 @@ export class SegmentStreams {
     if (seen !== undefined && seen.stream !== null && seen.state !== 'shredded') return seen;
     return (await this.#deps.leases.read(segment, signal))?.document;
   }
-}
-
-export function segmentUnknown(segment: string): TroughError {
-  return new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
 }
 
 function noJournal(segment: string, why: string): TroughError {

@@ -21,6 +21,7 @@ import { type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { CATALOGUE_SEGMENT, parseSegmentId, type SegmentId } from '../../model/segment-id.ts';
 import { type SegmentTreatment } from '../../model/segment-rules.ts';
+import { segmentUnknown } from '../../model/segment-unknown.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -322,7 +323,7 @@ export class LeaseRegistrar implements Actor<RegistrarMessage> {
 
   async #refuseUnknown(id: SegmentId, lease: Lease): Promise<void> {
     const published = lease?.document.state === 'released' || (await this.#deps.cold.stat(id)) !== undefined;
-    if (!published) throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
+    if (!published) throw segmentUnknown(id);
   }
 
   #holderDown(id: SegmentId, node: string): TroughError {

@@ -6,6 +6,7 @@ import { type LeaseEntry } from '../../messages/cluster-view.ts';
 import { type ShredAnswer } from '../../messages/control.ts';
 import { type NodeCalls } from '../../messages/node-calls.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { segmentUnknown } from '../../model/segment-unknown.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { type LeaseStore } from '../shared/lease-store.ts';
 import { shredJournal } from './journal-shredder.ts';
@@ -45,7 +46,7 @@ export class LeaseShredder {
       (now?.document.state ?? 'shredded') === 'shredded' &&
       (await this.#deps.cold.stat(id)) === undefined
     ) {
-      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${id}'`, { segment: id });
+      throw segmentUnknown(id);
     }
     if (now !== undefined) await shredJournal(this.#deps, now.document);
     // A holder that was away comes back to a lease that is not its own.

@@ -10,6 +10,7 @@ import {
 } from '../../messages/query-reports.ts';
 import { type Read } from '../../messages/reading.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
+import { segmentUnknown } from '../../model/segment-unknown.ts';
 import { queryPlan } from './query-plan.ts';
 import { type QueryObserver } from './query-observer.ts';
 
@@ -42,9 +43,7 @@ export class SegmentReports implements QueryReports {
     { plan }: { readonly plan: boolean },
     signal: AbortSignal,
   ): Promise<SegmentStatsAnswer> {
-    if (!(await this.#exists(segment, signal))) {
-      throw new TroughError('SEGMENT_UNKNOWN', `there is no segment '${segment}'`, { segment });
-    }
+    if (!(await this.#exists(segment, signal))) throw segmentUnknown(segment);
     const { node, queries, load } = this.#deps;
     const { slow, ...figures } = queries.segment(segment).report();
     return {
