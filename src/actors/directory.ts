@@ -21,7 +21,7 @@ import { type Beat } from '../messages/node-messages.ts';
 import { type WatchEvent } from '../metadata/metadata-store.ts';
 import { type Actor, type Emit } from '../runtime/actor.ts';
 import { type Clock } from '../runtime/clock.ts';
-import { entryOf, type Member } from './shared/directory-member.ts';
+import { entryOf, type Member } from './directory/member.ts';
 
 export type DirectoryMessage =
   | { readonly kind: 'metadata'; readonly event: WatchEvent }
