@@ -13,7 +13,13 @@ export class LocalParts implements HotFiles, CopyFiles {
   copier: CopierState | undefined;
   catalogue: OwnCatalogue | undefined;
   lost: { readonly count: number } | undefined;
-  writer: (HotFiles & { readonly openCount: number; readonly isLeaving: boolean }) | undefined;
+  writer:
+    | (HotFiles & {
+        readonly openCount: number;
+        readonly isLeaving: boolean;
+        readonly heat: { readonly most: () => readonly string[] };
+      })
+    | undefined;
   /** Gives to other writers what they can go on with. */
   leave: () => Promise<void> = () => Promise.resolve();
   /** Ends the waiting for changes: it must not hold up the stop. */

@@ -253,6 +253,7 @@ function vitals(
     damaged: copier?.repairs.pending ?? 0,
     unfetchable: unfetchable(copier),
     read: hotReads === 0 ? [] : [...queries.rates.above(hotReads * TOLD_SHARE)],
+    written: [...(writer?.heat.most() ?? [])],
     lostFiles: lost?.count ?? 0,
     leaving: writer?.isLeaving ?? false,
     complete: copier?.complete ?? null,

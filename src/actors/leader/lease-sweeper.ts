@@ -1,6 +1,6 @@
 import { TroughError } from '../../errors.ts';
 import { type Log } from '../../log.ts';
-import { type ClusterView, type LeaseEntry } from '../../messages/cluster-view.ts';
+import { type ClusterView, type LeaseEntry, type NodeEntry } from '../../messages/cluster-view.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Actor } from '../../runtime/actor.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -69,9 +69,7 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
       if (isJournaled(lease)) moving.push(lease);
       else if (holder === 'lost' && version !== null && mayMove(lease)) this.#giveBack(lease);
     }
-    // Those that were written to lately are waited for.
-    moving.sort((one, other) => Number(other.document.unpromoted) - Number(one.document.unpromoted));
-    for (const lease of moving) this.#takeOver(lease);
+    for (const lease of hottestFirst(moving, gone)) this.#takeOver(lease);
   }
 
   async stop(): Promise<void> {
@@ -103,4 +101,14 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
       })
       .finally(() => this.#underWay.delete(segment));
   }
+}
+
+/** Those that are waited for: in the order in which their holders said they were written most, then what was written since it was promoted. */
+function hottestFirst(leases: readonly LeaseEntry[], holders: readonly NodeEntry[]): readonly LeaseEntry[] {
+  const ranks = new Map(
+    holders.flatMap(({ beat }) => (beat?.written ?? []).map((segment, rank): [string, number] => [segment, rank])),
+  );
+  const rankOf = ({ document: { segment, unpromoted } }: LeaseEntry): number =>
+    ranks.get(segment) ?? (unpromoted ? Number.MAX_SAFE_INTEGER - 1 : Number.MAX_SAFE_INTEGER);
+  return leases.toSorted((one, other) => rankOf(one) - rankOf(other));
 }

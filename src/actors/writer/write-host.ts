@@ -27,6 +27,7 @@ import { UnderWay } from './under-way.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
 import { UnopenedSegments } from './unopened-segments.ts';
 import { Upkeep, type UpkeepDeps } from './upkeep.ts';
+import { WriteHeat } from './write-heat.ts';
 import { WriteForwarder } from './write-forwarder.ts';
 
 export type WriteHostMessage =
@@ -53,6 +54,7 @@ export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'fail
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
 export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
+  readonly heat: WriteHeat;
   readonly #deps: WriteHostDeps;
   readonly #starter: SegmentStarter;
   readonly #purges: PurgeList;
@@ -78,6 +80,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#grants = new UnopenedGrants(deps);
     this.#unopened = new UnopenedSegments(deps.clock);
     this.#headStarts = new HeadStarts(deps);
+    this.heat = new WriteHeat(deps.clock);
     this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
     this.#departure = new Departure(deps);
@@ -177,6 +180,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     if (!this.#takesWrites(call.segment)) await this.#underWay.over(call.segment, deadlineMs);
     const hot = this.#open.get(call.segment);
     if (hot?.open !== true) return this.#forwarder.forward(call);
+    this.heat.add(call.segment);
     return { node: self.node, ...(await hot.write(call.request, deadlineMs, call.requestId)) };
   }
 

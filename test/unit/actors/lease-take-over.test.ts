@@ -37,6 +37,19 @@ test('the leases of a lost node go to another writer with all that they say of c
   expect(await cluster.leaseOf('alone')).toMatchObject({ node: 'n1', epoch: 1 });
 });
 
+test('what its holder said was written most goes first, of several holders in turn, then what has unpublished writes', async () => {
+  const { cluster, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2', 'n3');
+  await cluster.lease('quiet', { ...journaled, unpromoted: false });
+  await cluster.lease('unpromoted', journaled);
+  for (const segment of ['third', 'first']) await cluster.lease(segment, { ...journaled, unpromoted: false });
+  await cluster.lease('second', { ...journaled, node: 'n2', session: 'n2-1' });
+  cluster.beat('n1', { written: ['first', 'gone since', 'third'] });
+  cluster.beat('n2', { written: ['elsewhere', 'second'] });
+  await cluster.pass(11_000, ['n3']);
+  await sweep();
+  expect(peers.opens.map(({ lease }) => lease.segment)).toEqual(['first', 'second', 'third', 'unpromoted', 'quiet']);
+});
+
 test('nothing moves while the holder may still be there, nor before an old leader has run out', async () => {
   const { cluster, led, peers, sweep } = await registryWith({ journaled: true }, 'n1', 'n2');
   await cluster.lease('s', journaled);

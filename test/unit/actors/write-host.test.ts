@@ -17,6 +17,14 @@ test('a granted segment is made from its schema, written to, and shown to reader
   expect(host.hotFile(id)).toMatchObject({ file: paths.hot(id), epoch: 3 });
 });
 
+test('a segment that is written is told of as one that is written here', async () => {
+  const { cluster, host, open, write } = writeHost();
+  await open();
+  await write('a');
+  await cluster.pass(10_000);
+  expect(host.heat.most()).toEqual([id]);
+});
+
 test('a segment with a base starts from the file in cold storage, and its lease then names that', async () => {
   const { cluster, cold, open, write, content } = writeHost();
   cold.put(id, 'rows\n', 70);
