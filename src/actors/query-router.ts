@@ -36,6 +36,8 @@ export interface QueryRouterDeps {
   readonly places: (segment: SegmentId) => SlotPlaces;
   readonly random: () => number;
   readonly emit: Emit<{ readonly kind: 'damaged'; readonly segment: SegmentId }>;
+  /** Told of a segment whose holder does not answer although only that could. */
+  readonly wanted: (segment: SegmentId) => void;
   /** False when the view of the leases may be more than a moment behind the store. */
   readonly isFresh: () => boolean;
   readonly isConnected: () => boolean;
@@ -174,6 +176,7 @@ export class QueryRouter {
     // It has moved since: the new holder has it all.
     if (lease?.state === 'held' && lease.node !== asked.node) return this.#askHolder(request, lease, signal);
     if (lease?.unpromoted === true && request.consistency === 'strong') {
+      this.#deps.wanted(request.segment);
       throw new TroughError(
         'SEGMENT_HOLDER_DOWN',
         `${why.message}, and it has writes that were not promoted; ask with consistency 'any' for the published state`,

@@ -45,6 +45,9 @@ export const Roll = z.object({
 });
 export type Roll = z.infer<typeof Roll>;
 
+/** `trough.wanted`, to whoever leads: somebody waits for a segment whose holder is away. Said again when that one tries again. */
+export const Wanted = z.object({ segment: z.string() });
+
 /**
  * `trough.assign.<node>`: what changed for one node. `sequence` counts these messages per node and term; a gap, another term or another
  * epoch sends the node to the manifest. Repeated every 30 s without changes.

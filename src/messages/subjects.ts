@@ -56,6 +56,7 @@ export interface Subjects {
   readonly beat: (node: string) => string;
   readonly anyBeat: string;
   readonly roll: string;
+  readonly wanted: string;
   readonly event: (kind: string) => string;
 }
 
@@ -81,6 +82,7 @@ export function makeSubjects(prefix: string): Subjects {
     beat: (node) => at('beat', toToken(node)),
     anyBeat: at('beat', '*'),
     roll: at('roll'),
+    wanted: at('wanted'),
     event: (kind) => at('event', kind),
   };
 }

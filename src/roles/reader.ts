@@ -4,6 +4,7 @@ import { QueryRouter } from '../actors/query-router.ts';
 import { ReadThrough } from '../actors/read-through.ts';
 import { readRoutes } from '../http/read-routes.ts';
 import { startChangeFeed } from './change-feed.ts';
+import { sayJson } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { bindReads } from './read-endpoints.ts';
 import { type NodeContext } from './node-context.ts';
@@ -13,7 +14,7 @@ const FRESH_MS = 10_000;
 
 /** Answers SELECTs over HTTP and NATS, wherever the segment is. */
 export function startReader(context: NodeContext): { url: string } {
-  const { settings, parts, self, calls, log, ports, cold, engine, disk, paths, clock } = context;
+  const { settings, parts, self, calls, log, ports, cold, engine, disk, paths, clock, bus, subjects } = context;
   const fetched = new ReadThrough({
     cold,
     engine,
@@ -35,6 +36,9 @@ export function startReader(context: NodeContext): { url: string } {
     fetched,
     emit: ({ segment }) => {
       parts.reportDamaged(segment);
+    },
+    wanted: (segment) => {
+      sayJson(bus, subjects.wanted, { segment });
     },
   });
   const { read } = new CatalogueReads({ ...shared, own: () => parts.catalogue, others: router.read });

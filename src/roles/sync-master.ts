@@ -14,10 +14,11 @@ import { SchemaRegistry } from '../actors/leader/schema-registry.ts';
 import { TroughError } from '../errors.ts';
 import { managerRoutes } from '../http/manager-routes.ts';
 import { type LocalDatabase } from '../engine/engine.ts';
+import { Wanted } from '../messages/node-messages.ts';
 import { CATALOGUE_SEGMENT } from '../model/segment-id.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
-import { sayJson } from './endpoints.ts';
+import { hearJson, sayJson } from './endpoints.ts';
 import { bindLeaderAnswers } from './leader-answers.ts';
 import { startColdCheck } from './leader-cold-check.ts';
 import { startRebuilder } from './leader-rebuild.ts';
@@ -151,7 +152,7 @@ function startRegistrar(
   catalogue: ActorRef<CatalogueMessage>,
   assigning: ActorRef<AssignerMessage>,
 ): ActorRef<Parameters<LeaseRegistrar['receive']>[0]> {
-  const { supervisor, calls } = context;
+  const { supervisor, calls, bus, subjects, log } = context;
   const registrar = supervisor.spawn(
     () =>
       new LeaseRegistrar({
@@ -175,6 +176,12 @@ function startRegistrar(
     ask(registrar, (reply) => ({ kind: 'takeOver', segment, reply }));
   const sweeper = supervisor.spawn(() => new LeaseSweeper({ ...context, aloneMs, takeOver }));
   supervisor.every(LEADERSHIP_TICK_MS, sweeper, () => ({ kind: 'tick' }));
+  const wanted = hearJson(bus, subjects.wanted, Wanted, log, ({ segment }) =>
+    sweeper.send({ kind: 'wanted', segment }),
+  );
+  supervisor.adopt('wanted subscription', () => {
+    wanted.unsubscribe();
+  });
   return registrar;
 }
 

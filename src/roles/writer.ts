@@ -7,7 +7,7 @@ import { decodeWrite, encodeWriteAnswer } from '../messages/write-wire.ts';
 import { type WriteAnswer, type WriteCall } from '../messages/writing.ts';
 import { type ActorRef } from '../runtime/actor.ts';
 import { ask } from '../runtime/ask.ts';
-import { answerJson, segmentOf } from './endpoints.ts';
+import { answerJson, sayJson, segmentOf } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
 
@@ -16,13 +16,16 @@ const TIDY_EVERY_MS = 5_000;
 
 /** Holds write leases and applies writes. The function that comes back takes news of leases from the directory. */
 export function startWriter(context: NodeContext): { url: string } {
-  const { supervisor, self, settings, parts, calls, ports, log } = context;
+  const { supervisor, self, settings, parts, calls, ports, log, bus, subjects } = context;
   const host = new WriteHost({
     ...context,
     peers: calls,
     nodes: calls,
     news: new LeaseNews({ ...context, nodes: calls }),
     writeDeadlineMs: settings.writeDeadlineMs,
+    wanted: (segment) => {
+      sayJson(bus, subjects.wanted, { segment });
+    },
     queueLimit: WRITE_QUEUE,
     mustKeep: () => parts.identity?.isStranger === true,
     promoteAfterMs: settings.promoteAfterMs,

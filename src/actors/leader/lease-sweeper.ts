@@ -1,4 +1,4 @@
-import { TroughError } from '../../errors.ts';
+import { TroughError, unreachable } from '../../errors.ts';
 import { type Log } from '../../log.ts';
 import { type ClusterView, type LeaseEntry, type NodeEntry } from '../../messages/cluster-view.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
@@ -8,9 +8,10 @@ import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { isGone, isJournaled } from './lease-mover.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
 
-export interface SweeperMessage {
-  readonly kind: 'tick';
-}
+export type SweeperMessage =
+  | { readonly kind: 'tick' }
+  /** Somebody waits for it: it does not wait for its turn. */
+  | { readonly kind: 'wanted'; readonly segment: string };
 
 export interface LeaseSweeperDeps {
   readonly clock: Clock;
@@ -27,6 +28,8 @@ export interface LeaseSweeperDeps {
 const SETTLED_AFTER_MS = 12_000;
 /** Segments that are on their way to other nodes at a time. */
 const TAKE_OVERS = 32;
+/** Beside those, when somebody waits for them. */
+const MOST_WANTED = 16;
 
 /** A new leader takes no lease from its holder before what an old one may have confirmed has run out. */
 export function isSettled(aloneMs: number | undefined): boolean {
@@ -49,15 +52,29 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
   readonly #tasks = new KeyedTasks({ parallel: 8, waiting: Infinity });
   readonly #moves = new KeyedTasks({ parallel: TAKE_OVERS, waiting: Infinity });
   readonly #underWay = new Set<string>();
+  readonly #wanted = new Set<string>();
 
   constructor(deps: LeaseSweeperDeps) {
     this.#deps = deps;
     this.#leases = new LeaseStore(deps);
   }
 
-  receive(): void {
-    const { view, aloneMs } = this.#deps;
-    if (!isSettled(aloneMs())) return;
+  receive(message: SweeperMessage): void {
+    if (!isSettled(this.#deps.aloneMs())) return;
+    switch (message.kind) {
+      case 'tick':
+        this.#sweep();
+        return;
+      case 'wanted':
+        this.#hurry(message.segment);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #sweep(): void {
+    const { view } = this.#deps;
     const gone = view.nodes().filter((entry) => isGone(entry) && view.leasesOf(entry.document.node) > 0);
     if (gone.length === 0) return;
     const states = new Map(gone.map(({ document, state }) => [document.node, state]));
@@ -76,15 +93,34 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
     await Promise.all([this.#tasks.idle(), this.#moves.idle()]);
   }
 
-  #takeOver({ document: { segment, node } }: LeaseEntry): void {
+  /** Where it waits for its turn as well, nothing is left to do when that comes. */
+  #hurry(segment: string): void {
+    const { view, takeOver } = this.#deps;
+    const lease = view.lease(segment);
+    if (lease?.document.state !== 'held' || !isJournaled(lease) || this.#wanted.has(segment)) return;
+    if (!isGone(view.node(lease.document.node)) || this.#wanted.size >= MOST_WANTED) return;
+    this.#wanted.add(segment);
+    void takeOver(segment)
+      .catch((error: unknown) => {
+        this.#failed(lease, error);
+      })
+      .finally(() => this.#wanted.delete(segment));
+  }
+
+  #takeOver(lease: LeaseEntry): void {
+    const { segment } = lease.document;
     this.#underWay.add(segment);
     void this.#moves
       .run(segment, () => this.#deps.takeOver(segment))
       .catch((error: unknown) => {
-        const err = TroughError.from(error);
-        this.#deps.log.info({ segment, node, err }, 'the lease of a node that is gone is not with another yet');
+        this.#failed(lease, error);
       })
       .finally(() => this.#underWay.delete(segment));
+  }
+
+  #failed({ document: { segment, node } }: LeaseEntry, error: unknown): void {
+    const err = TroughError.from(error);
+    this.#deps.log.info({ segment, node, err }, 'the lease of a node that is gone is not with another yet');
   }
 
   #giveBack({ document, revision }: LeaseEntry): void {

@@ -15,6 +15,8 @@ export interface WriteForwarderDeps {
   readonly cold: ColdStore;
   readonly peers: PeerCalls;
   readonly self: { readonly node: string };
+  /** Told of a segment whose holder is away although somebody writes to it. */
+  readonly wanted: (segment: SegmentId) => void;
   /** Random digits, others at each call. */
   readonly seed: () => string;
 }
@@ -36,9 +38,10 @@ export class WriteForwarder {
   async forward(call: WriteCall): Promise<WriteAnswer> {
     const { segment } = call;
     if (call.onlyHere) throw this.#notHere(segment);
-    const { peers, seed, self } = this.#deps;
+    const { peers, seed, self, view, wanted } = this.#deps;
     const sent = { ...call, requestId: call.requestId ?? seed(), onlyHere: true };
     const holder = await this.#holderOf(segment);
+    if (view.node(holder)?.state !== 'alive') wanted(segment);
     try {
       return await peers.write(holder, sent);
     } catch (error) {

@@ -28,7 +28,7 @@ import { UnopenedGrants } from './unopened-grants.ts';
 import { UnopenedSegments } from './unopened-segments.ts';
 import { Upkeep, type UpkeepDeps } from './upkeep.ts';
 import { WriteHeat } from './write-heat.ts';
-import { WriteForwarder } from './write-forwarder.ts';
+import { WriteForwarder, type WriteForwarderDeps } from './write-forwarder.ts';
 
 export type WriteHostMessage =
   | { readonly kind: 'write'; readonly call: WriteCall; readonly reply: Reply<WriteAnswer> }
@@ -45,7 +45,8 @@ export type WriteHostMessage =
   /** Promotes what waited long enough, gives up what nobody writes any more. */
   | { readonly kind: 'tick' };
 
-export interface WriteHostDeps extends Omit<SegmentStarterDeps, 'purges' | 'failed' | 'reserve'>, UpkeepDeps {
+export interface WriteHostDeps
+  extends Omit<SegmentStarterDeps, 'purges' | 'failed' | 'reserve'>, UpkeepDeps, Pick<WriteForwarderDeps, 'wanted'> {
   readonly peers: PeerCalls;
   readonly nodes: Pick<NodeCalls, 'open' | 'prepare'>;
   readonly writeDeadlineMs: number;

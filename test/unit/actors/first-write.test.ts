@@ -46,6 +46,7 @@ async function scene() {
     places: () => ({ serving: [], target: [] }),
     random: () => 0,
     emit: () => undefined,
+    wanted: () => undefined,
     isFresh: () => true,
     isConnected: () => true,
     deadlineMs: 60_000,

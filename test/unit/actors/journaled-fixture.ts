@@ -53,6 +53,7 @@ export function journaledCluster() {
       confirmed: () => true,
       isConnected: () => true,
       news: { tell: () => Promise.resolve() },
+      wanted: () => undefined,
       writeDeadlineMs: 1_000,
       queueLimit: 100,
       seed: () => String((seeds += 1)).padStart(32, '0'),

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
 import { decodeRecord, encodeRecord } from '../../../src/messages/journal-record.ts';
 import { keys } from '../../../src/messages/keys.ts';
@@ -48,6 +48,28 @@ test('what its holder said was written most goes first, of several holders in tu
   await cluster.pass(11_000, ['n3']);
   await sweep();
   expect(peers.opens.map(({ lease }) => lease.segment)).toEqual(['first', 'second', 'third', 'unpromoted', 'quiet']);
+});
+
+test('a segment of a lost node that somebody waits for does not wait for its turn', async () => {
+  const { cluster, peers, sweep, wanted } = await registryWith({ journaled: true }, 'n1', 'n2');
+  const others = Array.from({ length: 40 }, (_, at) => `other-${String(at)}`);
+  for (const other of others) await cluster.lease(other, journaled);
+  await cluster.lease('s', { ...journaled, unpromoted: false });
+  await wanted('s');
+  await cluster.pass(11_000, ['n2']);
+  expect(peers.calls).toEqual([]);
+  const held = others.map(() => peers.gate.holdNext('open'));
+  const swept = sweep();
+  await Promise.all(held.slice(0, 32).map(({ reached }) => reached));
+  await wanted('s');
+  await held[32]?.reached;
+  expect((await cluster.leaseOf('s'))?.node).toBe('n2');
+  for (const one of held) one.open();
+  await swept;
+  await vi.waitFor(() => {
+    expect(peers.opens.filter(({ lease }) => lease.segment === 's')).toHaveLength(1);
+    expect(peers.opens).toHaveLength(41);
+  });
 });
 
 test('nothing moves while the holder may still be there, nor before an old leader has run out', async () => {

@@ -27,6 +27,7 @@ async function scene(holders: readonly string[] = [], wanted: readonly string[] 
   const copies = new Map<string, LocalCopy>();
   const hot = new Map<string, ReturnType<HotFiles['hotFile']>>();
   const damaged: string[] = [];
+  const asked: string[] = [];
   const underWay: { now: Promise<void> | undefined } = { now: undefined };
   const { clock, view, store } = cluster;
   const fetched = new ReadThrough({ cold, disk, engine, paths, clock, limitBytes: 1_000, freshMs: 5_000 });
@@ -37,6 +38,7 @@ async function scene(holders: readonly string[] = [], wanted: readonly string[] 
     places: () => ({ serving: holders, target: wanted }),
     random: () => chance.next,
     emit: ({ segment }) => damaged.push(segment),
+    wanted: (segment) => asked.push(segment),
     isFresh: () => true,
     isConnected: () => true,
     node: 'n1',
@@ -60,7 +62,7 @@ async function scene(holders: readonly string[] = [], wanted: readonly string[] 
     disk.files.set(paths.hot(id), content);
     hot.set(id, { file: paths.hot(id), epoch: 3, assertCurrent });
   };
-  return { chance, cluster, disk, engine, cold, peers, damaged, underWay, read, text, copyOf, hotWith };
+  return { chance, cluster, disk, engine, cold, peers, damaged, asked, underWay, read, text, copyOf, hotWith };
 }
 
 function code(name: string) {
@@ -150,13 +152,15 @@ test('a suspect holder is asked only when it alone has the newest writes', async
   expect(peers.calls).toEqual(['read n2']);
 });
 
-test('unpromoted writes of a holder that is gone fail a strong read and let any through', async () => {
-  const { cluster, peers, copyOf, read, text } = await scene();
+test('unpromoted writes of a holder that is gone fail a strong read, of which the leader hears, and let any through', async () => {
+  const { cluster, peers, asked, copyOf, read, text } = await scene();
   await cluster.lease(id, { node: 'n2', version: 70, unpromoted: true });
   peers.down.add('n2');
   copyOf('published', 70);
-  await expect(read()).rejects.toEqual(code('SEGMENT_HOLDER_DOWN'));
   expect(await text({ consistency: 'any' })).toBe('published');
+  expect(asked).toEqual([]);
+  await expect(read()).rejects.toEqual(code('SEGMENT_HOLDER_DOWN'));
+  expect(asked).toEqual([id]);
 });
 
 test('whether the holder wrote is asked of the store, not of a view that is behind', async () => {

@@ -73,8 +73,12 @@ export async function registryWith({ journaled }: { journaled: boolean }, ...nod
     vacate: (segment: string): Promise<void> => ask(ref, (reply) => ({ kind: 'vacate', segment, reply })),
     shred: (segment: string, force = false): Promise<ShredAnswer> =>
       ask(ref, (reply) => ({ kind: 'shred', request: { segment, force }, reply })),
+    wanted: async (segment: string): Promise<void> => {
+      sweeper.receive({ kind: 'wanted', segment });
+      await cluster.settle();
+    },
     sweep: async (): Promise<void> => {
-      sweeper.receive();
+      sweeper.receive({ kind: 'tick' });
       await cluster.settle();
     },
   };

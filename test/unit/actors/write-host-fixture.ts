@@ -32,6 +32,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     confirmed: () => true,
     isConnected: () => true,
     news: { tell: () => Promise.resolve() },
+    wanted: (segment) => asked.push(`take over ${segment}`),
     writeDeadlineMs: 1_000,
     queueLimit: 100,
     seed: () => STAMP.seed,

@@ -128,6 +128,18 @@ test('a write for a segment that another node holds is handed to that node, once
   await expect(write('a', { onlyHere: true })).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
 });
 
+test('the leader hears that somebody writes to a segment whose holder is away, and of no other', async () => {
+  const { cluster, asked, write } = writeHost();
+  await cluster.node('n1');
+  await cluster.node('n2');
+  await cluster.lease(id, { node: 'n2' });
+  await write('a');
+  expect(asked).toEqual([]);
+  await cluster.pass(11_000, ['n1']);
+  await write('a');
+  expect(asked).toEqual([`take over ${id}`]);
+});
+
 test('a write for a segment that nobody holds is refused', async () => {
   const { cluster, peers, write } = writeHost();
   await expect(write('a')).rejects.toEqual(code('SEGMENT_UNKNOWN'));
