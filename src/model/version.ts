@@ -6,12 +6,3 @@ export function nextVersion(previous: number | null | undefined, modifiedMs: num
   const byTime = Math.floor(modifiedMs);
   return previous === null || previous === undefined ? byTime : Math.max(previous + 1, byTime);
 }
-
-/** The highest of the versions that are known from several places (leases, inventories, cold storage); undefined when none is. */
-export function highestVersion(known: Iterable<number | null | undefined>): number | undefined {
-  let highest: number | undefined;
-  for (const version of known) {
-    if (version !== null && version !== undefined && (highest === undefined || version > highest)) highest = version;
-  }
-  return highest;
-}

@@ -4,6 +4,7 @@ import { type Published } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
+import { highestVersion } from './cold-base.ts';
 
 export interface HeldLeaseDeps {
   readonly store: MetadataStore;
@@ -57,8 +58,7 @@ export class HeldLease {
 
   /** What every version to come is above; 0: nothing was ever published. */
   get highestVersion(): number {
-    const { version, formerVersion } = this.#document;
-    return Math.max(version ?? 0, formerVersion);
+    return highestVersion(this.#document);
   }
 
   get unpromoted(): boolean {

@@ -13,6 +13,7 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { ownValue, replayBehind } from './chain-replay.ts';
 import { ChainSurvey, type KnownAnswer } from './chain-survey.ts';
+import { hasColdBase } from './cold-base.ts';
 import { HotNotes } from './hot-note.ts';
 import { type Base, SegmentBase } from './segment-base.ts';
 import { SegmentChain } from './segment-chain.ts';
@@ -86,7 +87,7 @@ export class JournaledOpener {
     const { incarnation } = await journal.state(stream);
     if (lease.unpromoted && lease.incarnation !== null && lease.incarnation !== incarnation) throw lost(id, stream);
     const creation = { schema: lease.schema, sql: from.schemaSql, timeMs: Math.trunc(clock.now()), seed: seed() };
-    const hasBase = from.hasBase && (await this.#hasBase(id, lease));
+    const hasBase = from.hasBase && (await hasColdBase(this.#deps.cold, id, lease));
     const chain = await SegmentChain.claim(
       { ...this.#deps, journal, key: { stream, name: id }, epoch: lease.epoch },
       { creation: hasBase ? undefined : creation, isNew: lease.epoch === FIRST_EPOCH && !from.hasBase },
@@ -111,11 +112,6 @@ export class JournaledOpener {
       await local?.session[Symbol.asyncDispose]();
       throw error;
     }
-  }
-
-  /** What lies there of a segment that was shredded is what the shred has not removed. */
-  async #hasBase(id: SegmentId, { version, formerVersion }: LeaseDocument): Promise<boolean> {
-    return version !== null || (formerVersion === 0 && (await this.#deps.cold.stat(id)) !== undefined);
   }
 
   #journalFor(id: SegmentId): Journal {

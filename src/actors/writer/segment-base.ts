@@ -7,8 +7,9 @@ import { type Creation, type PublishedState } from '../../messages/journal-recor
 import { type Published } from '../../messages/node-messages.ts';
 import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
-import { highestVersion, nextVersion } from '../../model/version.ts';
+import { nextVersion } from '../../model/version.ts';
 import { type ChainSurvey } from './chain-survey.ts';
+import { highestVersion } from './cold-base.ts';
 import { type SegmentChain } from './segment-chain.ts';
 
 export interface SegmentBaseDeps {
@@ -127,10 +128,7 @@ function versionOf(
   const known = states.find((state) => state.sha256 === sha256)?.version;
   if (known !== undefined) return known;
   if (lease.version !== null && lease.sha256 === sha256) return lease.version;
-  return nextVersion(
-    highestVersion([lease.version, lease.formerVersion, ...states.map(({ version }) => version)]),
-    modifiedMs,
-  );
+  return nextVersion(Math.max(highestVersion(lease), ...states.map(({ version }) => version)), modifiedMs);
 }
 
 function foreign(id: SegmentId, sha256: string): TroughError {

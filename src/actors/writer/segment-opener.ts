@@ -10,6 +10,7 @@ import { type DataPaths } from '../../model/paths.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { nextVersion } from '../../model/version.ts';
 import { type Clock } from '../../runtime/clock.ts';
+import { hasColdBase, highestVersion } from './cold-base.ts';
 
 export interface SegmentOpenerDeps {
   readonly engine: Engine;
@@ -51,7 +52,7 @@ export class SegmentOpener {
   async prepareKept(id: SegmentId, lease: LeaseDocument): Promise<Prepared> {
     if (!lease.unpromoted) {
       await this.#deps.disk.removeDatabase(this.#deps.paths.hot(id));
-      return this.prepareGranted(id, lease, await this.#hasBase(id, lease));
+      return this.prepareGranted(id, lease, await hasColdBase(this.#deps.cold, id, lease));
     }
     if (await this.#deps.disk.exists(this.#deps.paths.hot(id))) {
       return { base: await this.#known(id, lease), created: false };
@@ -59,11 +60,6 @@ export class SegmentOpener {
     throw new TroughError('SEGMENT_DAMAGED', `the file of '${id}' with its unpublished writes is gone from this node`, {
       segment: id,
     });
-  }
-
-  async #hasBase(id: SegmentId, lease: LeaseDocument): Promise<boolean> {
-    // What lies there of a segment that was shredded is what the shred has not removed.
-    return lease.version !== null || (lease.formerVersion === 0 && (await this.#deps.cold.stat(id)) !== undefined);
   }
 
   async #fetchBase(id: SegmentId, lease: LeaseDocument): Promise<Published | undefined> {
@@ -93,8 +89,7 @@ export class SegmentOpener {
   async #describe(id: SegmentId, lease: LeaseDocument, fetched: Fetched): Promise<Published> {
     const { sha256, sizeBytes, modifiedMs } = fetched;
     const known = lease.version !== null && lease.sha256 === sha256;
-    const above = Math.max(lease.version ?? 0, lease.formerVersion);
-    const version = known && lease.version !== null ? lease.version : nextVersion(above, modifiedMs);
+    const version = known && lease.version !== null ? lease.version : nextVersion(highestVersion(lease), modifiedMs);
     const path = (await this.#deps.cold.stat(id))?.path ?? '';
     return { version, sha256, sizeBytes, modifiedMs, path };
   }

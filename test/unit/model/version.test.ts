@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { highestVersion, nextVersion } from '../../../src/model/version.ts';
+import { nextVersion } from '../../../src/model/version.ts';
 
 test('a first version is the modification time in whole milliseconds', () => {
   expect(nextVersion(undefined, 1_700_000_000_000.7)).toBe(1_700_000_000_000);
@@ -19,9 +19,4 @@ test('versions grow whatever the clock does, and follow it when they can', () =>
       }
     }),
   );
-});
-
-test('the highest known version passes over those who know none', () => {
-  expect(highestVersion([undefined, 3, null, 7, 5])).toBe(7);
-  expect(highestVersion([undefined, null])).toBeUndefined();
 });
