@@ -1,14 +1,14 @@
 import { type SegmentId } from '../../model/segment-id.ts';
+import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock } from '../../runtime/clock.ts';
 
 interface Entry {
   dueAt: number;
-  pauseMs: number;
+  readonly backoff: Backoff;
 }
 
-const FIRST_PAUSE_MS = 5_000;
 /** Each try claims the journal anew, and what keeps one segment from being opened often keeps thousands. */
-const LONGEST_PAUSE_MS = 30_000;
+const REST = { firstMs: 5_000, mostMs: 30_000 };
 
 /** Segments whose leases this node holds and that are not open here: each is tried again, less and less often. */
 export class UnopenedSegments {
@@ -21,7 +21,7 @@ export class UnopenedSegments {
 
   /** One that is new is due at once. */
   add(id: SegmentId): void {
-    if (!this.#entries.has(id)) this.#entries.set(id, { dueAt: -Infinity, pauseMs: FIRST_PAUSE_MS });
+    if (!this.#entries.has(id)) this.#entries.set(id, { dueAt: -Infinity, backoff: new Backoff(REST, () => 0) });
   }
 
   has(id: SegmentId): boolean {
@@ -34,9 +34,7 @@ export class UnopenedSegments {
 
   failed(id: SegmentId): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.dueAt = this.#clock.monotonic() + entry.pauseMs;
-    entry.pauseMs = Math.min(LONGEST_PAUSE_MS, entry.pauseMs * 2);
+    if (entry !== undefined) entry.dueAt = this.#clock.monotonic() + entry.backoff.next();
   }
 
   due(): readonly SegmentId[] {
