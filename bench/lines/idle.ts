@@ -37,13 +37,12 @@ async function idlePlainServer(plan: Plan, set: Dataset, record: Record): Promis
 }
 
 async function recordIdle(
-  { idleSeconds }: Plan,
+  { idleSeconds, settleSeconds }: Plan,
   usage: (leaveOut?: readonly string[]) => Promise<Usage>,
   system: System,
   record: Record,
 ): Promise<void> {
-  // What the start leaves to be done, the first plan above all, is not idling.
-  await rest(8);
+  await rest(settleSeconds);
   const before = await usage();
   await rest(idleSeconds);
   const after = await usage();

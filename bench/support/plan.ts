@@ -12,6 +12,8 @@ export interface Plan {
   readonly streamRows: number;
   /** Of the line `idle`. */
   readonly idleSeconds: number;
+  /** Before that: what a start leaves to be done is not idling, and the process that looked at the copies ends when it has rested. */
+  readonly settleSeconds: number;
   /** Where segments are made and kept for the next run; undefined: in a temporary directory that is removed. */
   readonly keepIn: string | undefined;
   /** Further flags of the node. */
@@ -27,6 +29,7 @@ export function planFrom(env: NodeJS.ProcessEnv): Plan {
     huge: positive(env, 'BENCH_HUGE', 100_000),
     streamRows: positive(env, 'BENCH_STREAM_ROWS', 10_000_000),
     idleSeconds: positive(env, 'BENCH_IDLE_SECONDS', 10),
+    settleSeconds: positive(env, 'BENCH_SETTLE_SECONDS', 45),
     keepIn: env['BENCH_KEEP_IN'],
     troughArgs: words(env['BENCH_TROUGH_ARGS'], /\s+/),
   };
