@@ -24,7 +24,7 @@ export const Beat = z.object({
   unfetchable: z.object({ copies: z.int(), segment: z.string(), code: z.string() }).nullable().optional(),
   /** The segments that are read here far more than others, few or none. */
   read: z.array(z.object({ segment: z.string(), perSecond: z.number() })).optional(),
-  /** The segments that were written most here in the last minute, the most written first. */
+  /** The 32 segments that were written most here in the last minute, the most written first. */
   written: z.array(z.string()).optional(),
   /** Files in `lost+found`. */
   lostFiles: z.int().optional(),

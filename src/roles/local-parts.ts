@@ -17,7 +17,7 @@ export class LocalParts implements HotFiles, CopyFiles {
     | (HotFiles & {
         readonly openCount: number;
         readonly isLeaving: boolean;
-        readonly heat: { readonly most: () => readonly string[] };
+        readonly rates: { readonly most: () => readonly { readonly segment: string }[] };
       })
     | undefined;
   /** Gives to other writers what they can go on with. */

@@ -2,7 +2,7 @@ import { type QueryRecord } from '../../engine/engine.ts';
 import { type Log } from '../../log.ts';
 import { RecentMap } from '../../model/recent-map.ts';
 import { type Clock } from '../../runtime/clock.ts';
-import { ReadRates } from './read-rates.ts';
+import { SegmentRates } from '../shared/segment-rates.ts';
 import { QueryFigures } from './query-figures.ts';
 import { SegmentFigures } from './segment-figures.ts';
 import { SlowQueries } from './slow-queries.ts';
@@ -16,20 +16,22 @@ export interface QueryObserverDeps {
 
 /** Segments whose figures are kept: those that were queried last. */
 const SEGMENTS = 1_000;
+/** So many could each do with a further copy at a time. */
+const READS = { mostTold: 8, kept: 0 };
 const NOTHING = new SegmentFigures(null);
 
 /** Told of every query that ends on this node, in the middle of work: well under a microsecond for each, in bounded memory. */
 export class QueryObserver implements Disposable {
   readonly all = new QueryFigures();
   readonly slow: SlowQueries;
-  readonly rates: ReadRates;
+  readonly rates: SegmentRates;
   readonly #clock: Clock;
   readonly #segments = new RecentMap<string, SegmentFigures>(SEGMENTS);
 
   constructor(deps: QueryObserverDeps) {
     this.#clock = deps.clock;
     this.slow = new SlowQueries(deps);
-    this.rates = new ReadRates(deps.clock);
+    this.rates = new SegmentRates(deps.clock, READS);
   }
 
   /** For the engine's `onQuery`. */

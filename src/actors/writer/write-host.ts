@@ -17,6 +17,7 @@ import { isSegmentId, parseSegmentId, type SegmentId } from '../../model/segment
 import { type Actor } from '../../runtime/actor.ts';
 import { type Reply, replyWith } from '../../runtime/ask.ts';
 import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
+import { SegmentRates } from '../shared/segment-rates.ts';
 import { Departure } from './departure.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { HeadStarts } from './head-starts.ts';
@@ -27,7 +28,6 @@ import { UnderWay } from './under-way.ts';
 import { UnopenedGrants } from './unopened-grants.ts';
 import { UnopenedSegments } from './unopened-segments.ts';
 import { Upkeep, type UpkeepDeps } from './upkeep.ts';
-import { WriteHeat } from './write-heat.ts';
 import { WriteForwarder, type WriteForwarderDeps } from './write-forwarder.ts';
 
 export type WriteHostMessage =
@@ -52,10 +52,13 @@ export interface WriteHostDeps
   readonly writeDeadlineMs: number;
 }
 
+/** The order in which another node opens what this one leaves: of a minute, as one busy moment says little, and so many that are told with each beat. */
+const WRITES = { mostTold: 32, kept: 0.7 };
+
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
 export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
-  readonly heat: WriteHeat;
+  readonly rates: SegmentRates;
   readonly #deps: WriteHostDeps;
   readonly #starter: SegmentStarter;
   readonly #purges: PurgeList;
@@ -81,7 +84,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#grants = new UnopenedGrants(deps);
     this.#unopened = new UnopenedSegments(deps.clock);
     this.#headStarts = new HeadStarts(deps);
-    this.heat = new WriteHeat(deps.clock);
+    this.rates = new SegmentRates(deps.clock, WRITES);
     this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
     this.#departure = new Departure(deps);
@@ -181,7 +184,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     if (!this.#takesWrites(call.segment)) await this.#underWay.over(call.segment, deadlineMs);
     const hot = this.#open.get(call.segment);
     if (hot?.open !== true) return this.#forwarder.forward(call);
-    this.heat.add(call.segment);
+    this.rates.add(call.segment);
     return { node: self.node, ...(await hot.write(call.request, deadlineMs, call.requestId)) };
   }
 

@@ -22,7 +22,7 @@ test('a segment that is written is told of as one that is written here', async (
   await open();
   await write('a');
   await cluster.pass(10_000);
-  expect(host.heat.most()).toEqual([id]);
+  expect(host.rates.most()).toMatchObject([{ segment: id }]);
 });
 
 test('a segment with a base starts from the file in cold storage, and its lease then names that', async () => {
