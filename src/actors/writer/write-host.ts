@@ -52,12 +52,10 @@ export interface WriteHostDeps
   readonly writeDeadlineMs: number;
 }
 
-/** The order in which another node opens what this one leaves: of a minute, as one busy moment says little, and so many that are told with each beat. */
-const WRITES = { mostTold: 32, kept: 0.7 };
-
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */
 export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   readonly name = 'write-host';
+  /** The order in which others open what this node leaves: of a minute, as one busy moment says little. */
   readonly rates: SegmentRates;
   readonly #deps: WriteHostDeps;
   readonly #starter: SegmentStarter;
@@ -84,7 +82,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#grants = new UnopenedGrants(deps);
     this.#unopened = new UnopenedSegments(deps.clock);
     this.#headStarts = new HeadStarts(deps);
-    this.rates = new SegmentRates(deps.clock, WRITES);
+    this.rates = new SegmentRates(deps.clock, { mostTold: 32, kept: 0.7 });
     this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
     this.#departure = new Departure(deps);
