@@ -1,10 +1,12 @@
 /**
- * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`, `inventory`, `traffic`, `discovery`, `nodes`. Ends with 1 when a figure is
- * beyond its limit. From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue and the traffic, default 10,000,000), BENCH_COPIES (of the inventory,
- * 1,500,000), BENCH_FILES (of the discovery, 1,000,000), BENCH_NODE_SEGMENTS (of the nodes, 20,000).
+ * What the control plane costs, in lines that BENCH_LINES chooses: `planning`, `catalogue`, `inventory`, `traffic`, `discovery`, `nodes`, `fetching`. Ends with 1 when a
+ * figure is beyond its limit. From the environment too: BENCH_ROUNDS, BENCH_SEGMENTS (of the catalogue and the traffic, default 10,000,000), BENCH_COPIES (of the inventory,
+ * 1,500,000), BENCH_FILES (of the discovery, 1,000,000), BENCH_NODE_SEGMENTS (of the nodes, 20,000), BENCH_SECONDS and BENCH_LARGE_FILES (of the fetching,
+ * 4 and 100: more than a node fetches in that time).
  */
 import { measureCatalogue } from './control/catalogue.ts';
 import { measureDiscovery } from './control/discovery.ts';
+import { measureFetching } from './control/fetching.ts';
 import { measureInventory } from './control/inventory.ts';
 import { measureNodes } from './control/nodes.ts';
 import { measurePlanning } from './control/planning.ts';
@@ -26,6 +28,7 @@ const lines: Record<string, () => Promise<readonly string[]> | readonly string[]
   traffic: () => measureTraffic(positive(process.env, 'BENCH_SEGMENTS', 10_000_000), Math.max(plan.seconds, 60)),
   discovery: () => measureDiscovery(positive(process.env, 'BENCH_FILES', 1_000_000)),
   nodes: () => measureNodes(positive(process.env, 'BENCH_NODE_SEGMENTS', 20_000)),
+  fetching: () => measureFetching(plan.rounds, plan.seconds, positive(process.env, 'BENCH_LARGE_FILES', 100)),
 };
 
 say(conditions({ troughArgs: [] })[0] ?? '');

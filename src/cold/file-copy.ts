@@ -1,11 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TroughError } from '../errors.ts';
+import { isAbsence } from './cold-failure.ts';
 import { SharedSyncs } from './shared-syncs.ts';
 
 /** Small enough that hashing one piece never holds up the event loop for a millisecond. */
 const PIECE_BYTES = 256 * 1024;
+const UNIQUE_LETTERS = 8;
+const PART = '.part';
 
 export interface ReadWhole {
   readonly sizeBytes: number;
@@ -57,7 +60,24 @@ export function syncDirectory(directory: string): Promise<void> {
 
 /** A hidden name in the same directory, for a file that is to become `to`. */
 export function besides(to: string): string {
-  return join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, 8)}.part`);
+  return join(dirname(to), `.${basename(to)}.${randomUUID().slice(0, UNIQUE_LETTERS)}${PART}`);
+}
+
+/** Whether a name is one that `besides` gives for a file of that name. */
+function besidesOf(name: string): (other: string) => boolean {
+  const length = 1 + name.length + 1 + UNIQUE_LETTERS + PART.length;
+  return (other) => other.length === length && other.startsWith(`.${name}.`) && other.endsWith(PART);
+}
+
+/** Takes away what an unfinished fetch to `to` has left: that file, and those beside it. Nobody must be fetching to it. */
+export async function discardCopy(to: string): Promise<void> {
+  const isPart = besidesOf(basename(to));
+  const names = await readdir(dirname(to)).catch((error: unknown) => {
+    if (isAbsence(error)) return [];
+    throw error;
+  });
+  for (const name of names) if (isPart(name)) await rm(join(dirname(to), name), { force: true });
+  await rm(to, { force: true });
 }
 
 /** Makes `leaf` and its parents durable, up to the parent of `firstMade` (what a recursive mkdir says it made first). */

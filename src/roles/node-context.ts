@@ -35,6 +35,8 @@ export interface NodeContext {
   /** Absent: what is written is on the node's own disk alone until it is promoted. */
   readonly journal?: Journal;
   readonly cold: ColdStore;
+  /** The same storage, for the copies that are kept here: its fetches give way to everything else. Absent: `cold` is as good. */
+  readonly coldForCopies?: ColdStore;
   /** Absent: this cold storage offers no way to be looked through. */
   readonly care?: ColdCare;
   readonly engine: Engine;

@@ -6,7 +6,9 @@ import { findNatsServer } from '../bus/nats-server-binary.ts';
 import { startNatsServer } from '../bus/nats-server.ts';
 import { type ColdCare } from '../cold/cold-care.ts';
 import { type ColdStore } from '../cold/cold-store.ts';
-import { LocalDirectory } from '../cold/local-directory.ts';
+import { FetchProcess } from '../cold/fetch-process.ts';
+import { type ColdSettings, openCold } from '../cold/open-cold.ts';
+import { UnhurriedCold } from '../cold/unhurried-cold.ts';
 import { type Disk } from '../disk/disk.ts';
 import { LocalDisk } from '../disk/local-disk.ts';
 import { type Engine } from '../engine/engine.ts';
@@ -18,7 +20,6 @@ import { type Journal } from '../journal/journal.ts';
 import { type Log } from '../log.ts';
 import { type MetadataStore } from '../metadata/metadata-store.ts';
 import { NatsKv } from '../metadata/nats-kv.ts';
-import { parseColdPlace } from '../model/cold-place.ts';
 import { dataPaths } from '../model/paths.ts';
 import { type Clock } from '../runtime/clock.ts';
 import { type Supervisor } from '../runtime/supervisor.ts';
@@ -26,6 +27,8 @@ import { type Host } from '../settings/host.ts';
 import { type Settings } from '../settings/schema.ts';
 
 const COLD_PROBE_MS = 5_000;
+/** A start takes a tenth of a second of a processor, and a process that waits 50 MB. */
+const FETCHES_IDLE_MS = 60_000;
 const MISPLACED: ReadonlySet<string> = new Set(['ENOTDIR', 'EACCES', 'EPERM', 'EROFS']);
 
 export interface Ports {
@@ -34,6 +37,8 @@ export interface Ports {
   /** Absent: what is written is on the node's own disk alone until it is promoted. */
   readonly journal?: Journal;
   readonly cold: ColdStore;
+  /** The same storage, for the copies that are kept here: its fetches give way to everything else. Absent: `cold` is as good. */
+  readonly coldForCopies?: ColdStore;
   /** The same storage, for those who look after it. Absent: it offers no way to be looked through. */
   readonly care?: ColdCare;
   readonly engine: Engine;
@@ -73,7 +78,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
   const journal = await openJournal(deps, link);
   const bus = new NatsBus(link, { log, service: { name: settings.subjectPrefix, version: host.version } });
   supervisor.adopt('bus', () => bus[Symbol.asyncDispose]());
-  const cold = await openCold(deps);
+  const cold = await openColdStore(deps);
   await probeCold(cold, log, signal);
   const engine = openEngine(deps);
   supervisor.adopt('engine', () => engine[Symbol.asyncDispose]());
@@ -85,6 +90,7 @@ export async function openPorts(deps: PortsDeps): Promise<Ports> {
     store,
     ...(journal === undefined ? {} : { journal }),
     cold,
+    coldForCopies: openColdForCopies(deps, cold),
     care: cold,
     engine,
     disk,
@@ -132,21 +138,28 @@ async function openJournal(deps: PortsDeps, { connection }: NatsLink): Promise<J
   return journal;
 }
 
-async function openCold({ settings, clock, random, log, supervisor }: PortsDeps): Promise<ColdStore & ColdCare> {
-  const place = parseColdPlace(settings.cold);
-  if (place.kind === 'directory') return new LocalDirectory({ root: place.path });
-  // Loaded where it is used: its package is large.
-  const { WebHdfs } = await import('../cold/webhdfs/webhdfs.ts');
-  const options = {
-    ...{ place, clock, random, apiPath: settings.coldApiPath, replicas: settings.coldReplicas },
-    ...{ authorizationFile: settings.coldAuthorizationFile, caFile: settings.coldCaFile },
-  };
-  const hdfs = new WebHdfs(options, log);
-  supervisor.adopt('cold storage', () => {
-    hdfs[Symbol.dispose]();
+function coldSettings({ settings }: PortsDeps): ColdSettings {
+  const { cold: place, coldApiPath: apiPath, coldReplicas: replicas } = settings;
+  const { coldAuthorizationFile: authorizationFile, coldCaFile: caFile } = settings;
+  return { place, apiPath, replicas, authorizationFile, caFile };
+}
+
+async function openColdStore(deps: PortsDeps): Promise<ColdStore & ColdCare> {
+  const cold = await openCold(coldSettings(deps), deps);
+  deps.supervisor.adopt('cold storage', () => {
+    cold[Symbol.dispose]?.();
     return Promise.resolve();
   });
-  return hdfs;
+  return cold;
+}
+
+/** Copies are fetched in a process of their own, so that no query waits for that. */
+function openColdForCopies(deps: PortsDeps, cold: ColdStore): ColdStore {
+  const { settings, host, log, supervisor } = deps;
+  const given = { cold: coldSettings(deps), logLevel: settings.logLevel, logFields: { node: settings.node } };
+  const fetches = new FetchProcess({ nodePath: host.nodePath, given, idleMs: FETCHES_IDLE_MS }, log);
+  supervisor.adopt('process that fetches copies', () => fetches[Symbol.asyncDispose]());
+  return new UnhurriedCold(cold, fetches);
 }
 
 /** A cold storage that is away must not keep a node from starting: its copies and its unpublished writes are here. */

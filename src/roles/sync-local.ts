@@ -32,6 +32,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
   const named = (signal: AbortSignal): ReturnType<typeof namedNow> => namedNow(context, signal);
   const copier = new Copier({
     ...context,
+    cold: context.coldForCopies ?? context.cold,
     inventory,
     node: self.node,
     ...{ parallel: settings.copyParallel, bytesPerSecond: rateOf(settings) },

@@ -5,8 +5,8 @@ import { type ColdStore, type ListEvent } from '../../src/cold/cold-store.ts';
 import { parseSegmentId, type SegmentId } from '../../src/model/segment-id.ts';
 
 /** One empty cold storage, and the hands of somebody else in it. Paths are relative to its root. */
-export interface ColdHarness extends AsyncDisposable {
-  readonly store: ColdStore & ColdCare;
+export interface ColdHarness<Store extends ColdStore = ColdStore & ColdCare> extends AsyncDisposable {
+  readonly store: Store;
   /** Another object for the same storage, as another process has it. */
   readonly other: () => ColdStore;
   /** The absolute path as `ColdFile.path` says it. */

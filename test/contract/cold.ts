@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type ColdStore, type Fetched } from '../../src/cold/cold-store.ts';
 import { TroughError } from '../../src/errors.ts';
 import { coldCare } from './cold-care.ts';
-import { code, type ColdSuite, listed, seg, sha } from './cold-harness.ts';
+import { code, type ColdHarness, type ColdSuite, listed, seg, sha } from './cold-harness.ts';
 import { coldListing } from './cold-listing.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -17,6 +17,18 @@ function selfDescribing(number: number): Buffer {
 function isWhole(content: Buffer): boolean {
   const number = Number.parseInt(content.toString('latin1', 0, 10), 10);
   return content.equals(selfDescribing(number));
+}
+
+/** For what stands before a cold storage and lists nothing itself. */
+export function coldFilesContract(name: string, open: () => Promise<ColdHarness<ColdStore>>): void {
+  describe(`cold storage: ${name}`, () => {
+    publishAndFetch({ open });
+    replaceAndRemove({ open });
+  });
+}
+
+interface FilesSuite {
+  readonly open: () => Promise<ColdHarness<ColdStore>>;
 }
 
 export function coldContract(suite: ColdSuite): void {
@@ -36,7 +48,7 @@ export function coldContract(suite: ColdSuite): void {
   });
 }
 
-function publishAndFetch({ open }: ColdSuite): void {
+function publishAndFetch({ open }: FilesSuite): void {
   test('what is published is found, and fetched again, byte for byte', async () => {
     await using cold = await open();
     await using dir = await tempDir();
@@ -153,7 +165,7 @@ async function fetchUnlessReplaced(store: ColdStore, to: string): Promise<Fetche
   }
 }
 
-function replaceAndRemove({ open }: ColdSuite): void {
+function replaceAndRemove({ open }: FilesSuite): void {
   test('readers of a segment that is replaced 200 times see the old one or the new one, whole', async () => {
     await using cold = await open();
     await using dir = await tempDir();
