@@ -13,7 +13,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { trough } from '../support/trough-process.ts';
 
 const LONG_MS = 120_000;
-const LARGE_BYTES = 400 * 2 ** 20;
+const LARGE_BYTES = 256 * 2 ** 20;
 
 test('copies are fetched in a process of low priority; when it is killed in mid-fetch the copy comes all the same, whole; it ends with the node', async () => {
   await using dir = await tempDir();
