@@ -17,9 +17,9 @@ import { compareAnswers } from './support/answers.ts';
 import { conditions } from './support/conditions.ts';
 import { dataset } from './support/dataset.ts';
 import { isChosen, type Plan, planFrom } from './support/plan.ts';
-import { renderTable, Samples } from './support/samples.ts';
+import { Rounds } from './support/rounds.ts';
 import { say } from './support/say.ts';
-import { type Line, openStage, readUrl, type Record } from './support/stage.ts';
+import { type Line, openStage, readUrl } from './support/stage.ts';
 
 const FEW = 64;
 const BASELINES = [
@@ -28,8 +28,7 @@ const BASELINES = [
 ];
 
 const plan = planFrom(process.env);
-const samples = new Samples();
-const failures: string[] = [];
+const rounds = new Rounds(plan);
 const stages: readonly { readonly segments: number; readonly lines: readonly Line[] }[] = [
   { segments: FEW, lines: [...loadLines, ...endlessLines, ...bombLines, ...natsLines, streamLine] },
   { segments: plan.many, lines: [manyLine('many')] },
@@ -53,15 +52,11 @@ try {
 } finally {
   if (plan.keepIn === undefined) await rm(directory, { recursive: true, force: true });
 }
-say(`\n${renderTable(samples.rows())}`);
-const measured = samples.rows().length > 0;
-if (!measured) failures.push(`no line is named ${plan.lines.join(', ')}`);
-for (const failure of failures) say(`failed: ${failure}`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = rounds.end();
 
 async function runIdle(of: Plan): Promise<void> {
   const set = await dataset(directory, FEW);
-  await rounds(IDLE, (record) => idle(of, set, record));
+  await rounds.run(IDLE, (record) => idle(of, set, record));
 }
 
 async function runStage(segments: number, lines: readonly Line[]): Promise<void> {
@@ -70,22 +65,8 @@ async function runStage(segments: number, lines: readonly Line[]): Promise<void>
   try {
     await using stage = await openStage(plan, directory, segments);
     await compareAnswers([stage.plain.url, readUrl(stage)], segments);
-    for (const line of lines) await rounds(line.name, (record) => line.run(stage, record));
+    for (const line of lines) await rounds.run(line.name, (record) => line.run(stage, record));
   } catch (error) {
-    failures.push(`${lines.map(({ name }) => name).join(', ')}: ${String(error)}`);
-  }
-}
-
-/** One line, all its rounds; one that throws is not tried again. */
-async function rounds(line: string, run: (record: Record) => Promise<void>): Promise<void> {
-  try {
-    for (let round = 1; round <= plan.rounds; round += 1) {
-      await run((figure, system, value) => {
-        samples.add({ line, figure, system, value });
-      });
-      say(`${line}: round ${String(round)} of ${String(plan.rounds)}`);
-    }
-  } catch (error) {
-    failures.push(`${line}: ${String(error)}`);
+    rounds.failed(lines.map(({ name }) => name).join(', '), error);
   }
 }

@@ -10,7 +10,7 @@ import { promotion } from './writes/promotion.ts';
 import { noSlowDisk } from './writes/slow-disk.ts';
 import { conditions } from './support/conditions.ts';
 import { isChosen, planFrom, positive } from './support/plan.ts';
-import { renderTable, Samples } from './support/samples.ts';
+import { Rounds } from './support/rounds.ts';
 import { say } from './support/say.ts';
 import { type Record } from './support/stage.ts';
 
@@ -42,29 +42,13 @@ for (const line of conditions(plan).slice(0, 2)) say(line);
 say(
   'B, W: better-sqlite3 in a loop, one insert of 300 bytes to a transaction, synchronous FULL, journal DELETE and WAL. x: trough divided by it',
 );
-const samples = new Samples();
-const failures: string[] = [];
+const rounds = new Rounds(plan);
 for (const { name, missing, run } of lines.filter((line) => isChosen(line.name, plan))) {
   const why = missing?.();
-  if (why !== undefined) {
-    say(`${name}: skipped, ${why}`);
-    continue;
-  }
-  try {
-    for (let round = 1; round <= plan.rounds; round += 1) {
-      await run((figure, system, value) => {
-        samples.add({ line: name, figure, system, value });
-      });
-      say(`${name}: round ${String(round)} of ${String(plan.rounds)}`);
-    }
-  } catch (error) {
-    failures.push(`${name}: ${String(error)}`);
-  }
+  if (why === undefined) await rounds.run(name, run);
+  else say(`${name}: skipped, ${why}`);
 }
-say(`\n${renderTable(samples.rows())}`);
-if (samples.rows().length === 0) failures.push(`no line is named ${plan.lines.join(', ')}`);
-for (const failure of failures) say(`failed: ${failure}`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = rounds.end();
 
 function loadLine(name: string, load: WriteLoad): WriteLine {
   return {
