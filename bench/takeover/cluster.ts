@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { clusterStatus, nodesAlive, provision, writeTo } from '../../test/support/api.ts';
+import { clusterStatus, nodesAlive } from '../../test/support/api.ts';
 import { clusterNode } from '../../test/support/cluster-node.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
@@ -18,7 +17,6 @@ export interface TakeoverCluster extends AsyncDisposable {
   leases(): Promise<ReadonlyMap<string, number>>;
 }
 
-const LIST = 'create table list (at integer primary key, number)';
 const LONG_MS = 120_000;
 
 export async function takeoverCluster(natsUrl: string): Promise<TakeoverCluster> {
@@ -63,20 +61,4 @@ async function allAlive(nodes: readonly TroughRun[]): Promise<void> {
         .catch(() => false),
     LONG_MS,
   );
-}
-
-/** Open for writing and with a table, a few at a time. */
-export async function makeSegments(node: TroughRun, segments: readonly string[]): Promise<void> {
-  const left = [...segments];
-  const work = async (): Promise<void> => {
-    for (let segment = left.shift(); segment !== undefined; segment = left.shift()) {
-      const { writeUrl } = await provision(node, segment);
-      await writeTo(writeUrl, LIST);
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, work));
-}
-
-export async function rest(ms: number): Promise<void> {
-  await pause(ms);
 }

@@ -1,7 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type NatsConnection, connect } from 'nats';
+import { provisionAll } from '../../test/support/api.ts';
+import { LIST } from '../../test/support/append-load.ts';
 import { natsCluster } from '../../test/support/nats-cluster.ts';
 import { natsServer } from '../../test/support/nats-server.ts';
-import { makeSegments, rest, takeoverCluster } from './cluster.ts';
+import { takeoverCluster } from './cluster.ts';
 import { Pauses } from './pauses.ts';
 
 const SEGMENTS = Array.from({ length: 12 }, (_, index) => `list-${String(index)}`);
@@ -16,7 +19,7 @@ export async function measureEnds(signal: 'SIGKILL' | 'SIGTERM', times: number):
   for (const name of NODES) await cluster.start(name);
   const [first] = cluster.nodes();
   if (first === undefined) throw new Error('no node');
-  await makeSegments(first, SEGMENTS);
+  await provisionAll(first, SEGMENTS, LIST);
   await using pauses = new Pauses(SEGMENTS, cluster.nodes);
   const found: number[] = [];
   for (let round = 0; found.length < times; round += 1) {
@@ -26,7 +29,7 @@ export async function measureEnds(signal: 'SIGKILL' | 'SIGTERM', times: number):
       found.push(await pauses.longestDuring(() => cluster.end(name, signal)));
     else await cluster.end(name, 'SIGTERM');
     await cluster.start(name);
-    await rest(SETTLE_MS);
+    await pause(SETTLE_MS);
   }
   return found;
 }
@@ -38,7 +41,7 @@ export async function measureServerKills(times: number): Promise<readonly number
   for (const name of NODES) await cluster.start(name);
   const [first] = cluster.nodes();
   if (first === undefined) throw new Error('no node');
-  await makeSegments(first, SEGMENTS);
+  await provisionAll(first, SEGMENTS, LIST);
   const connection = await connect({ servers: [...nats.urls], maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   try {
     const stream = await aStream(connection);
@@ -48,7 +51,7 @@ export async function measureServerKills(times: number): Promise<readonly number
       const leader = await nats.leaderOf(connection, stream);
       found.push(await pauses.longestDuring(() => leader.kill()));
       await leader.restart();
-      await rest(SETTLE_MS);
+      await pause(SETTLE_MS);
     }
     return found;
   } finally {

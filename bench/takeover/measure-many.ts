@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { provisionAll } from '../../test/support/api.ts';
+import { LIST } from '../../test/support/append-load.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { natsServer } from '../../test/support/nats-server.ts';
 import { type TroughRun } from '../../test/support/trough-process.ts';
 import { usageOf } from '../support/usage.ts';
-import { makeSegments, rest, type TakeoverCluster, takeoverCluster } from './cluster.ts';
+import { type TakeoverCluster, takeoverCluster } from './cluster.ts';
 
 export interface ManyFigures {
   /** After the kill, ms: the first write acknowledged again, that of the last of the segments in use, and of all. */
@@ -22,6 +24,9 @@ const LONG_MS = 300_000;
 const HOT_EVERY_MS = 50;
 const OTHERS_EVERY_MS = 1_000;
 const SETTLE_MS = 6_000;
+const HOT_WRITES = 20;
+/** By then its beats have named them. */
+const HEARD_MS = 14_000;
 /** Neither holds segments. */
 const NO_WRITER = ['--role', 'sync-master,reader,sync-local'];
 
@@ -34,11 +39,11 @@ export async function measureMany(count: number): Promise<ManyFigures> {
   await cluster.start('w1');
   const [manager] = cluster.nodes();
   if (manager === undefined) throw new Error('no node');
-  await makeSegments(manager, segments);
+  await provisionAll(manager, segments, LIST);
   const restarted = await restart(cluster, segments);
   await cluster.start('w2');
   await cluster.start('w3');
-  await rest(SETTLE_MS);
+  await pause(SETTLE_MS);
   return { ...restarted, ...(await kill(cluster, segments)) };
 }
 
@@ -63,7 +68,9 @@ async function kill(
   const hot = segments.slice(0, HOT);
   const others = segments.slice(HOT);
   const w1 = named(cluster, 'w1');
-  for (const segment of hot) await isWritten(w1, segment, HOT_EVERY_MS);
+  for (let written = 0; written < HOT_WRITES; written += 1)
+    await Promise.all(hot.map((segment) => isWritten(w1, segment, HOT_EVERY_MS)));
+  await pause(HEARD_MS);
   await cluster.end('w1', 'SIGKILL');
   const killedAt = performance.now();
   const w2 = named(cluster, 'w2');

@@ -1,4 +1,4 @@
-import { provision, writeTo } from '../../test/support/api.ts';
+import { provisionAll } from '../../test/support/api.ts';
 import { type TroughRun } from '../../test/support/trough-process.ts';
 import { post } from '../support/http-load.ts';
 
@@ -7,19 +7,11 @@ export const ROW_BYTES = 300;
 const TABLE = 'create table t (id integer primary key, body text)';
 /** One durable insert. */
 export const INSERT = `insert into t (body) values ('${'x'.repeat(ROW_BYTES)}')`;
-const AT_A_TIME = 32;
 
 /** So many new segments with an empty table, open for writing on the node. */
 export async function writable(node: TroughRun, count: number): Promise<readonly string[]> {
   const names = Array.from({ length: count }, (_, index) => `w${String(index).padStart(6, '0')}`);
-  const left = names.values();
-  const worker = async (): Promise<void> => {
-    for (const name of left) {
-      await provision(node, name);
-      await writeTo(writeUrl(node, name), TABLE);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  await provisionAll(node, names, TABLE);
   return names;
 }
 

@@ -1,10 +1,31 @@
 import { eventually } from './eventually.ts';
 import { type TroughRun } from './trough-process.ts';
 
+const AT_A_TIME = 32;
+
 /** Small calls to a running trough, as a client would make them. Each fails loudly unless the answer is 2xx. */
 export async function provision({ ready }: TroughRun, segment: string): Promise<{ node: string; writeUrl: string }> {
   const url = new URL(`v1/segments/${encodeURIComponent(segment)}/provision`, ready.urls.syncMaster);
   return (await call(url, { method: 'POST' })) as { node: string; writeUrl: string };
+}
+
+/** Opens them for writing and runs `sql` on each, some at a time. The node that holds each. */
+export async function provisionAll(
+  run: TroughRun,
+  segments: readonly string[],
+  sql: string,
+): Promise<ReadonlyMap<string, string>> {
+  const holders = new Map<string, string>();
+  const left = segments.values();
+  const work = async (): Promise<void> => {
+    for (const segment of left) {
+      const { node, writeUrl } = await provision(run, segment);
+      holders.set(segment, node);
+      await writeTo(writeUrl, sql);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+  return holders;
 }
 
 export async function promote({ ready }: TroughRun, segment: string): Promise<{ version: number }> {

@@ -1,6 +1,8 @@
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type TroughRun } from './trough-process.ts';
 
+/** Of a segment that it writes to. */
+export const LIST = 'create table list (at integer primary key, number)';
 const PAUSE_MS = 50;
 const PATIENCE_MS = 90_000;
 
