@@ -4,18 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'nats';
 import { expect, test } from 'vitest';
-import { nodesAlive, promote, provision, release, writeTo } from '../support/api.ts';
-import { AppendLoad } from '../support/append-load.ts';
-import { clusterNode } from '../support/cluster-node.ts';
+import { promote, provision, provisionAll, release, writeTo } from '../support/api.ts';
+import { AppendLoad, LIST } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectJournal } from '../support/nats-journal.ts';
-import { natsServer } from '../support/nats-server.ts';
 import { numbersIn, tailing, type TailLine } from '../support/tail-process.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { trough, type TroughRun, verb } from '../support/trough-process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const LIST = 'create table list (at integer primary key, number)';
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
@@ -26,25 +24,16 @@ function readUrls(nodes: readonly TroughRun[]): string {
 }
 
 test('one who follows sees every acknowledged write once and in order, over the end of a writer, of nats-server, and of the node it asks', async () => {
-  await using nats = await natsServer();
-  await using dir = await tempDir();
-  const start = clusterNode(nats, dir, ['--journal', 'nats']);
-  await using first = await start('n1');
-  await using second = await start('n2');
-  await using third = await start('n3');
-  await nodesAlive(first, 3);
+  await using cluster = await threeNodes('--journal', 'nats');
+  const { nats } = cluster;
+  const [first, second, third] = cluster.nodes;
   const segments = upTo(3).map((index) => `list-${String(index)}`);
   await using all = tailing(['--matching', '^list-', '--read-url', readUrls([first, second])]);
   await eventually(
     'a position',
     async () => (await verb(['status'], { env: { TROUGH_MANAGER_URL: first.ready.urls.syncMaster ?? '' } })).code === 0,
   );
-  const holders = new Map<string, string>();
-  for (const segment of segments) {
-    const { node, writeUrl } = await provision(first, segment);
-    holders.set(segment, node);
-    await writeTo(writeUrl, LIST);
-  }
+  const holders = await provisionAll(first, segments, LIST);
   const lost = segments.find((segment) => holders.get(segment) === 'n3') ?? '';
   expect(lost).not.toBe('');
   await using one = tailing([lost, '--since', '0', '--read-url', readUrls([third, second])]);

@@ -1,10 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { clusterStatus, nodesAlive, promote, provision, readFrom, release, writeTo } from '../support/api.ts';
-import { clusterNode } from '../support/cluster-node.ts';
+import { clusterStatus, promote, provision, readFrom, release, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { natsServer } from '../support/nats-server.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { clientEnv, type TroughRun, verb } from '../support/trough-process.ts';
 
 const SEGMENTS = Array.from({ length: 24 }, (_, index) => `station-${String(index)}`);
@@ -22,12 +20,8 @@ interface Where {
 test(
   'a node is drained and brought back while everything is read: no read fails, its copies go and come again',
   async () => {
-    await using nats = await natsServer();
-    await using dir = await tempDir();
-    const start = clusterNode(nats, dir, ['--copies', '2', '--evict-after', '2s']);
-    await using first = await start('n1');
-    await using second = await start('n2');
-    await using third = await start('n3');
+    await using cluster = await threeNodes('--copies', '2', '--evict-after', '2s');
+    const [first, second, third] = cluster.nodes;
     await fill(first);
     const before = await clusterStatus(first);
     expect(before.nodes.find(({ node }) => node === 'n3')?.copies).toBeGreaterThan(0);
@@ -68,7 +62,6 @@ test(
 
 /** Two copies of each, on nodes that serve. */
 async function fill(node: TroughRun): Promise<void> {
-  await nodesAlive(node, 3);
   for (const [index, segment] of SEGMENTS.entries()) {
     const { writeUrl } = await provision(node, segment);
     await writeTo(writeUrl, `create table t (a); insert into t values (${String(index)})`);

@@ -1,26 +1,18 @@
 import { expect, test } from 'vitest';
-import { nodesAlive, provision, readFrom, writeTo } from '../support/api.ts';
-import { clusterNode } from '../support/cluster-node.ts';
-import { AppendLoad } from '../support/append-load.ts';
+import { provisionAll, readFrom } from '../support/api.ts';
+import { AppendLoad, LIST } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
-import { natsServer } from '../support/nats-server.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { clientEnv, type TroughRun, verb } from '../support/trough-process.ts';
 
-const LIST = 'create table list (at integer primary key, number)';
 const SEGMENTS = Array.from({ length: 6 }, (_, index) => `list-${String(index)}`);
 /** 0.3 to 0.6 s were seen on two busy cores, 4 s on two that had ten times too much to do. */
 const MOST_PAUSE_MS = 8_000;
 
 test('a node is stopped, another drained, a segment moved, all under load: no write is lost or doubled, and none waits long', async () => {
-  await using nats = await natsServer();
-  await using dir = await tempDir();
-  const start = clusterNode(nats, dir, ['--journal', 'nats']);
-  await using first = await start('n1');
-  await using second = await start('n2');
-  await using third = await start('n3');
-  await nodesAlive(first, 3);
-  for (const segment of SEGMENTS) await writeTo((await provision(first, segment)).writeUrl, LIST);
+  await using cluster = await threeNodes('--journal', 'nats');
+  const [first, second, third] = cluster.nodes;
+  await provisionAll(first, SEGMENTS, LIST);
   let nodes: readonly TroughRun[] = [first, second, third];
   const loads = SEGMENTS.map((segment) => new AppendLoad(segment, () => nodes));
   await progress(loads);

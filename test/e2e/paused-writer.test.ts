@@ -4,11 +4,9 @@ import { check } from '../history/check.ts';
 import { readSeen, TABLES } from '../history/client.ts';
 import { type Door, post, type Told } from '../history/door.ts';
 import { type FinalRead, type Operation } from '../history/operation.ts';
-import { clusterStatus, nodesAlive, provision, writeTo } from '../support/api.ts';
-import { clusterNode } from '../support/cluster-node.ts';
+import { clusterStatus, provision, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { natsServer } from '../support/nats-server.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { type TroughRun } from '../support/trough-process.ts';
 
 const PAUSE_MS = 30_000;
@@ -90,18 +88,6 @@ class Story {
   }
 }
 
-async function cluster(): Promise<AsyncDisposable & { readonly nodes: readonly TroughRun[] }> {
-  await using stack = new AsyncDisposableStack();
-  const nats = stack.use(await natsServer());
-  const dir = stack.use(await tempDir());
-  const start = clusterNode(nats, dir, ['--journal', 'nats']);
-  const nodes: TroughRun[] = [];
-  for (const name of ['n1', 'n2', 'n3']) nodes.push(stack.use(await start(name)));
-  await nodesAlive(nodes[0] as TroughRun, nodes.length);
-  const owned = stack.move();
-  return { nodes, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
-}
-
 /** A segment that is written by a node that does not lead: only the writer is to be missing. */
 async function heldByAFollower(nodes: readonly TroughRun[]): Promise<{ segment: string; holder: TroughRun }> {
   const [first] = nodes;
@@ -119,7 +105,7 @@ async function heldByAFollower(nodes: readonly TroughRun[]): Promise<{ segment: 
 }
 
 test('a writer paused for 30 s under load: another goes on, and the paused one acknowledges nothing after that, says busy or hands on, steps down and reads nothing stale', async () => {
-  await using world = await cluster();
+  await using world = await threeNodes('--journal', 'nats');
   const { segment, holder } = await heldByAFollower(world.nodes);
   const story = new Story(segment);
   const paused = doorOf(holder);
@@ -158,7 +144,7 @@ test('a writer paused for 30 s under load: another goes on, and the paused one a
 }, 180_000);
 
 test('a writer paused for 3 s under load goes on where it was: what it held is acknowledged, once, and its lease is what it was', async () => {
-  await using world = await cluster();
+  await using world = await threeNodes('--journal', 'nats');
   const { segment, holder } = await heldByAFollower(world.nodes);
   const story = new Story(segment);
   const paused = doorOf(holder);

@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest';
-import { nodesAlive, provision, readFrom, writeTo } from '../support/api.ts';
-import { clusterNode } from '../support/cluster-node.ts';
-import { AppendLoad } from '../support/append-load.ts';
+import { provision, provisionAll, readFrom, writeTo } from '../support/api.ts';
+import { AppendLoad, LIST } from '../support/append-load.ts';
 import { eventually } from '../support/eventually.ts';
-import { natsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { trough, type TroughRun } from '../support/trough-process.ts';
 
-const LIST = 'create table list (at integer primary key, number)';
 const SEGMENTS = Array.from({ length: 9 }, (_, index) => `list-${String(index)}`);
 
 async function expectWholeLists(node: TroughRun, loads: readonly AppendLoad[]): Promise<void> {
@@ -20,19 +18,9 @@ async function expectWholeLists(node: TroughRun, loads: readonly AppendLoad[]): 
 }
 
 test('kill -9 of a node under load: its segments go on elsewhere by themselves, with every acknowledged write once and in order', async () => {
-  await using nats = await natsServer();
-  await using dir = await tempDir();
-  const start = clusterNode(nats, dir, ['--journal', 'nats']);
-  await using first = await start('n1');
-  await using second = await start('n2');
-  await using third = await start('n3');
-  await nodesAlive(first, 3);
-  const holders = new Map<string, string>();
-  for (const segment of SEGMENTS) {
-    const { node, writeUrl } = await provision(first, segment);
-    holders.set(segment, node);
-    await writeTo(writeUrl, LIST);
-  }
+  await using cluster = await threeNodes('--journal', 'nats');
+  const [first, second, third] = cluster.nodes;
+  const holders = await provisionAll(first, SEGMENTS, LIST);
   let nodes: readonly TroughRun[] = [first, second, third];
   const loads = SEGMENTS.map((segment) => new AppendLoad(segment, () => nodes));
   await eventually('writes to each', () => loads.every(({ acknowledged }) => acknowledged > 30), 60_000);

@@ -1,22 +1,14 @@
 import { expect, test } from 'vitest';
-import { clusterStatus, nodesAlive, promote, provision, readFrom, writeTo } from '../support/api.ts';
-import { clusterNode } from '../support/cluster-node.ts';
+import { clusterStatus, promote, provision, readFrom, writeTo } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { natsServer } from '../support/nats-server.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { threeNodes } from '../support/three-nodes.ts';
 import { type TroughRun } from '../support/trough-process.ts';
 
 const SEGMENTS = Array.from({ length: 30 }, (_, index) => `station-${String(index)}`);
 
 test('three nodes on one nats-server: each reader answers for every segment, also after one node was killed', async () => {
-  await using nats = await natsServer();
-  await using dir = await tempDir();
-  const start = clusterNode(nats, dir, ['--copies', '2']);
-  await using first = await start('n1');
-  await using second = await start('n2');
-  await using third = await start('n3');
-  const all = [first, second, third];
-  await nodesAlive(first, 3);
+  await using cluster = await threeNodes('--copies', '2');
+  const [first, second, third] = cluster.nodes;
 
   // Provisions go to the least filled node, so each of the three gets its share.
   const holders = new Set<string>();
@@ -28,7 +20,7 @@ test('three nodes on one nats-server: each reader answers for every segment, als
   expect(holders).toEqual(new Set(['n1', 'n2', 'n3']));
 
   // A write is seen at once through each reader, wherever the segment is open.
-  await expectEverySegment(all, SEGMENTS);
+  await expectEverySegment(cluster.nodes, SEGMENTS);
 
   for (const segment of SEGMENTS) await promote(third, segment);
   await eventually('two copies of each', async () => {
@@ -36,7 +28,7 @@ test('three nodes on one nats-server: each reader answers for every segment, als
     const copies = nodes.reduce((sum, node) => sum + node.copies, 0);
     return copies === 2 * SEGMENTS.length && nodes.every(({ pending }) => pending === 0);
   });
-  await expectEverySegment(all, SEGMENTS);
+  await expectEverySegment(cluster.nodes, SEGMENTS);
 
   // The one that leads is as good as any to lose.
   first.kill('SIGKILL');
