@@ -29,6 +29,7 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   #sequence = 0;
   #term = 0;
   #confirmedSentAt = -Infinity;
+  #lapses = 0;
   /** The revision of the last roll, and when the beat that it names was sent: it was made after that, however late it came. */
   #lastRoll = { revision: 0, sentAt: -Infinity };
   /** Wall minus monotonic: a jump means that this machine slept or its clock was set, so nothing measured before counts. */
@@ -56,6 +57,11 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
   confirmed(): boolean {
     this.#forgetAfterJump();
     return this.#deps.clock.monotonic() - this.#confirmedSentAt < CONFIRMED_FOR_MS;
+  }
+
+  /** Counts the stretches in which it was confirmed without a gap: between two of them the leader may have given its leases to others. */
+  get lapses(): number {
+    return this.#lapses;
   }
 
   /**
@@ -91,6 +97,8 @@ export class Heartbeat implements Actor<HeartbeatMessage> {
     const mine = roll.beats[this.#deps.self.node];
     const sentAt = mine?.session === this.#deps.self.session ? this.#sent.get(mine.sequence) : undefined;
     this.#lastRoll = { revision: roll.revision, sentAt: sentAt ?? -Infinity };
-    if (sentAt !== undefined && sentAt > this.#confirmedSentAt) this.#confirmedSentAt = sentAt;
+    if (sentAt === undefined || sentAt <= this.#confirmedSentAt) return;
+    if (!this.confirmed()) this.#lapses += 1;
+    this.#confirmedSentAt = sentAt;
   }
 }

@@ -73,6 +73,7 @@ export async function joinCluster(deps: MembershipDeps): Promise<Membership> {
     mostCopies: mostCopies(settings.rules, settings.copies),
     self,
     confirmed: () => heartbeat.confirmed(),
+    lapses: () => heartbeat.lapses,
     isFresh: () => deps.bus.status === 'connected' && heartbeat.isFresh(directory.revision),
     isConnected: () => deps.bus.status === 'connected',
     onLease: (hear) => {

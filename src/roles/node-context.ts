@@ -69,6 +69,8 @@ export interface NodeContext {
   readonly self: { readonly node: string; readonly session: string };
   /** True while the leader is known to count this process as alive. */
   readonly confirmed: () => boolean;
+  /** Changes when it is confirmed again after it was not for a while. */
+  readonly lapses: () => number;
   /** False when the view may be more than a moment behind the store. */
   readonly isFresh: () => boolean;
   readonly isConnected: () => boolean;

@@ -11,6 +11,8 @@ export interface HeldLeaseDeps {
   readonly clock: Clock;
   /** True while the leader is known to count this process as alive (its roll names a beat of ours younger than 8 s). */
   readonly confirmed: () => boolean;
+  /** Changes when it is confirmed again after it was not for a while: what it held before may be another's by then, and the watch may not have said so yet. */
+  readonly lapses: () => number;
   readonly isConnected: () => boolean;
   readonly news: HeldLeaseNews;
 }
@@ -31,6 +33,8 @@ export class HeldLease {
   readonly #journal: { readonly incarnation: string } | undefined;
   #published: Published | undefined;
   #told: Promise<void> | undefined;
+  /** In which stretch of being confirmed the store itself has said that the lease is ours. */
+  #provenIn: number | undefined;
 
   /** `journal`: the incarnation of the stream that has the segment's writes; undefined: they are here alone. */
   constructor(
@@ -84,9 +88,13 @@ export class HeldLease {
     return true;
   }
 
-  /** Resolves when an acknowledgement is safe now: the leader counts us as alive, or the store itself says that the lease is ours. */
+  /**
+   * Resolves when an acknowledgement is safe now: the store itself says that the lease is ours, or has said so since when the leader counts us as
+   * alive without a gap, in which it moves none of our leases.
+   */
   async assertHeld(): Promise<void> {
-    if (this.#deps.confirmed()) return;
+    const lapses = this.#deps.lapses();
+    if (this.#provenIn === lapses && this.#deps.confirmed()) return;
     if (!this.#deps.isConnected()) {
       const message =
         'this node is cut off from NATS and cannot tell whether it still holds the lease; try again shortly';
@@ -94,6 +102,7 @@ export class HeldLease {
     }
     const lease = await this.#leases.read(this.#document.segment);
     if (lease === undefined || !this.#mine(lease.document)) throw this.#gone();
+    this.#provenIn = lapses;
   }
 
   /** Begins to tell the readers of this lease, as it is now. */

@@ -77,6 +77,26 @@ test('a beat confirms for 8 s from the time when it was sent, however late the r
   expect(heartbeat.confirmed()).toBe(false);
 });
 
+test('what confirms it again after a gap begins another stretch, what comes in time does not', async () => {
+  const { clock, heartbeat, beat, roll } = scene();
+  beat();
+  roll(1);
+  const first = heartbeat.lapses;
+  await clock.advance(5_000);
+  beat();
+  roll(2);
+  await clock.advance(7_999);
+  beat();
+  roll(3);
+  expect(heartbeat.lapses).toBe(first);
+  await clock.advance(30_000);
+  beat();
+  expect(heartbeat.confirmed()).toBe(false);
+  roll(4);
+  expect(heartbeat.confirmed()).toBe(true);
+  expect(heartbeat.lapses).toBe(first + 1);
+});
+
 test('an old beat that is named again does not take back what a newer one confirmed', async () => {
   const { clock, heartbeat, beat, roll } = scene();
   beat();

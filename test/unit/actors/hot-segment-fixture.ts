@@ -16,7 +16,9 @@ export const id = parseSegmentId('crawl-1');
 const paths = dataPaths('/data');
 
 /** A segment that is open on n1, made from an empty schema. */
-export async function openSegment(options: { queueLimit?: number; confirmed?: () => boolean } = {}) {
+export async function openSegment(
+  options: { queueLimit?: number; confirmed?: () => boolean; lapses?: () => number } = {},
+) {
   const cluster = new FakeCluster();
   const disk = new FakeDisk();
   const engine = new FakeEngine(disk, cluster.clock);
@@ -27,6 +29,7 @@ export async function openSegment(options: { queueLimit?: number; confirmed?: ()
     store: cluster.store,
     clock: cluster.clock,
     confirmed: options.confirmed ?? (() => true),
+    lapses: options.lapses ?? (() => 1),
     isConnected: () => true,
     news: { tell: () => Promise.resolve() },
   };

@@ -141,6 +141,18 @@ test('nothing is acknowledged or kept when the lease went to another node meanwh
   expect(committed()).toBe('a\n');
 });
 
+test('after a gap in which the leader did not count the node as alive, the store is asked once before anything is answered', async () => {
+  let lapses = 1;
+  const { cluster, hot, write, committed } = await openSegment({ lapses: () => lapses });
+  await write('a');
+  await cluster.lease(id, { node: 'n2', session: 'n2-1', epoch: 2 });
+  await hot.assertCurrent();
+  lapses = 2;
+  await expect(hot.assertCurrent()).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
+  await expect(write('b')).rejects.toEqual(code('SEGMENT_NOT_WRITABLE'));
+  expect(committed()).toBe('a\n');
+});
+
 test('nothing is acknowledged when neither the leader nor the store says that the lease is ours', async () => {
   const { cluster, write, committed } = await openSegment({ confirmed: () => false });
   await write('a');

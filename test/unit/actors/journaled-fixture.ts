@@ -51,6 +51,7 @@ export function journaledCluster() {
       ...{ log, engine, cold, disk, paths, journal, peers: new FakeNodes(), nodes: new FakeNodes() },
       self: { node, session },
       confirmed: () => true,
+      lapses: () => 1,
       isConnected: () => true,
       news: { tell: () => Promise.resolve() },
       wanted: () => undefined,

@@ -30,6 +30,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     ...{ log, engine, cold, disk, paths, peers, nodes: peers },
     self: { node: 'n1', session: 'n1-1' },
     confirmed: () => true,
+    lapses: () => 1,
     isConnected: () => true,
     news: { tell: () => Promise.resolve() },
     wanted: (segment) => asked.push(`take over ${segment}`),
