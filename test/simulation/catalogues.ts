@@ -2,6 +2,8 @@ import { type World } from './world.ts';
 
 interface Row {
   readonly version: number;
+  /** How many copies the leader took it to have. */
+  readonly copies: number;
   /** Since when it is there in this version, ms of the run. */
   readonly since: number;
 }
@@ -18,26 +20,28 @@ export class Catalogues {
     this.#look();
   }
 
-  /** By id: the rows that the machine had at a time and still has. */
-  knownSince(machine: string, time: number): [id: string, version: number][] {
+  /** The rows that the machine of that process had at a time and still has. */
+  knownSince(process: string, time: number): (Row & { readonly id: string })[] {
+    const machine = this.#world.machineOf(process);
     const rows = [...(this.#known.get(machine) ?? [])];
-    return rows.filter(([, { since }]) => since <= time).map(([id, { version }]) => [id, version]);
+    return rows.filter(([, { since }]) => since <= time).map(([id, row]) => ({ id, ...row }));
   }
 
   #look(): void {
-    for (const { name, disk, roles } of this.#world.nodes) {
+    for (const { name, machine, disk, roles } of [...this.#world.nodes, ...this.#world.others]) {
       if (!roles.includes('sync-master')) continue;
       const open = disk.databases.get(`/${name}/catalogue.sqlite`);
-      const sql = "select id, version from segments where tier = 'hot' and version > 0 and vanished = 0";
-      const rows = (open?.prepare(sql).raw().all() ?? []) as [string, number][];
-      const before = this.#known.get(name);
+      const sql = "select id, version, copies from segments where tier = 'hot' and version > 0 and vanished = 0";
+      const rows = (open?.prepare(sql).raw().all() ?? []) as [string, number, number][];
+      const before = this.#known.get(machine);
       const now = new Map(
-        rows.map(([id, version]) => {
+        rows.map(([id, version, copies]) => {
           const known = before?.get(id);
-          return [id, known?.version === version ? known : { version, since: this.#world.now }];
+          const isSame = known?.version === version && known.copies === copies;
+          return [id, isSame ? known : { version, copies, since: this.#world.now }];
         }),
       );
-      this.#known.set(name, now);
+      this.#known.set(machine, now);
     }
     this.#world.timeline.after(LOOK_EVERY_MS, () => {
       this.#look();

@@ -1,9 +1,10 @@
 import { decodeDocument, LeaderDocument, LeaseDocument } from '../../src/messages/documents.ts';
-import { keys } from '../../src/messages/keys.ts';
+import { keys, RULES_PREFIX } from '../../src/messages/keys.ts';
 import { decodePlacement } from '../../src/model/placement-document.ts';
 import { Catalogues } from './catalogues.ts';
 import { CopyChecks } from './copy-checks.ts';
 import { PlacementChecks } from './placement-checks.ts';
+import { RuleChecks } from './rule-checks.ts';
 import { type StoredChange } from './sim-metadata.ts';
 import { type Truths } from './truths.ts';
 import { ViewChecks } from './view-checks.ts';
@@ -18,6 +19,7 @@ const LONG_WELL_MS = 30_000;
 export class Checks {
   readonly copies: CopyChecks;
   readonly placements: PlacementChecks;
+  readonly rules: RuleChecks;
   readonly views: ViewChecks;
   readonly #world: World;
   /** Who wrote in which term. */
@@ -29,13 +31,17 @@ export class Checks {
 
   constructor(world: World, truths: Truths) {
     this.#world = world;
-    this.placements = new PlacementChecks(world, truths, new Catalogues(world));
+    const catalogues = new Catalogues(world);
+    this.rules = new RuleChecks(world, truths, catalogues);
+    this.placements = new PlacementChecks(world, truths, catalogues, this.rules);
     this.copies = new CopyChecks(world, truths, this.placements);
     world.metadata.onChange = (change) => {
       this.#changed(change);
     };
-    world.metadata.onRemove = (key) => {
+    world.metadata.onRemove = (removed, by) => {
+      const { key } = removed;
       if (key.startsWith('lease.')) world.fail(`${key} was deleted: nobody knows its epochs any more`);
+      if (key.startsWith(RULES_PREFIX)) this.rules.removed(removed, by);
     };
     this.views = new ViewChecks(world);
   }
@@ -44,7 +50,10 @@ export class Checks {
     const { key, value, previous, by } = change;
     if (key === keys.leader) this.#leads(decodeDocument(LeaderDocument, key, value), by);
     else if (key === keys.placement) this.#placed(change);
-    else if (key.startsWith('lease.')) {
+    else if (key.startsWith(RULES_PREFIX)) {
+      const written = this.rules.changed(change);
+      if (written !== undefined) this.#led(written.term, by, 'rule of one segment');
+    } else if (key.startsWith('lease.')) {
       const before = previous === undefined ? undefined : decodeDocument(LeaseDocument, key, previous.value);
       this.#leased(decodeDocument(LeaseDocument, key, value), before, by);
     }
@@ -64,13 +73,17 @@ export class Checks {
     if (first !== by) this.#world.fail(`two leaders write in term ${String(term)}: ${first} and ${by}`);
   }
 
+  /** Who wrote that in this term leads in it, or was deposed only a moment ago. */
+  #led(term: number, by: string, what: string): void {
+    this.#writesIn(term, by);
+    const leader = this.#leader;
+    if (leader !== undefined && leader.term > term && this.#world.now - leader.since > HANDOVER_MS)
+      this.#world.fail(`${by} was deposed long ago and writes a ${what} of term ${String(term)}`);
+  }
+
   #placed({ value, previous, by }: StoredChange): void {
     const next = decodePlacement(value);
-    this.#writesIn(next.term, by);
-    const leader = this.#leader;
-    if (leader !== undefined && leader.term > next.term && this.#world.now - leader.since > HANDOVER_MS) {
-      this.#world.fail(`${by} was deposed long ago and writes a placement of term ${String(next.term)}`);
-    }
+    this.#led(next.term, by, 'placement');
     this.placements.changed(next, previous === undefined ? undefined : decodePlacement(previous.value), by);
   }
 

@@ -2,7 +2,8 @@ import { TroughError } from '../../src/errors.ts';
 import { movedBetween } from '../../src/model/placement.ts';
 import { withMark } from '../support/marked-content.ts';
 import { type Chains } from './chains.ts';
-import { leaseOf, leases, namedBy, placementOf } from './documents.ts';
+import { leaseOf, leases, placementOf, placesBy, ruleOf, treatmentBy } from './documents.ts';
+import { isSameWish, NO_WISH } from './rule-truth.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
 import { type Workload } from './workload.ts';
@@ -33,6 +34,7 @@ export class Ending {
       ...this.#alive.filter(({ context }) => context === undefined).map(({ name }) => `${name} is not up`),
       ...held.map(({ segment, node }) => `${segment} is still held by ${node}`),
       ...this.#ofPlacement(),
+      ...this.#ofRules(),
       ...this.#ofCopies(),
       ...this.#ofFiles(),
       ...(this.#chains?.endProblems() ?? []),
@@ -52,7 +54,7 @@ export class Ending {
     const placement = placementOf(this.#world);
     if (placement === undefined) return ['there is no placement'];
     const { target, serving } = placement;
-    const names = this.#alive.filter(({ roles }) => roles.includes('sync-local')).map(({ name }) => name);
+    const names = [...this.#keepers];
     const problems: string[] = [];
     if ([...target.nodes].sort().join() !== names.sort().join()) {
       problems.push(`the placement is for ${target.nodes.join()}, and there are ${names.join()}`);
@@ -62,14 +64,39 @@ export class Ending {
     return problems;
   }
 
+  /** Nodes that copies are to be on. */
+  get #keepers(): readonly string[] {
+    return this.#alive.filter(({ roles }) => roles.includes('sync-local')).map(({ name }) => name);
+  }
+
+  /** What was asked for is there, and nothing else. */
+  #ofRules(): string[] {
+    const { wanted } = this.#truths.rules;
+    return this.#workload.ids.flatMap((id) => {
+      const wish = wanted.get(id);
+      const rule = ruleOf(this.#world, id);
+      const isThere = wish === undefined || isSameWish(rule ?? NO_WISH, wish);
+      const isEmpty = rule !== undefined && isSameWish(rule, NO_WISH) && rule.hot === null;
+      return [
+        ...(isThere ? [] : [`the rule of ${id} is not the one that was asked for`]),
+        ...(rule !== undefined && rule.hot !== null ? [`${id} is still taken for one that is read much`] : []),
+        ...(isEmpty ? [`the rule of ${id} says nothing, and is still there`] : []),
+      ];
+    });
+  }
+
   #ofCopies(): string[] {
     const placement = placementOf(this.#world);
     if (placement === undefined) return [];
     const problems: string[] = [];
     for (const id of this.#workload.ids) {
-      const { copies, tier } = this.#world.rule(id);
-      const named = tier === 'cold' ? [] : namedBy(placement.target, id, copies);
+      const rule = ruleOf(this.#world, id);
+      const named = placesBy(this.#world, placement, id, rule).target;
+      const { copies, tier } = treatmentBy(this.#world, id, rule);
       const current = this.#expected(id);
+      const most = tier === 'cold' || current === undefined ? 0 : Math.min(copies, this.#keepers.length);
+      if (named.length < most)
+        problems.push(`${id} is to have ${String(most)} copies, and is placed on ${named.join()}`);
       for (const node of this.#alive) {
         const problem = this.#ofCopy(node, id, named.includes(node.name), current);
         if (problem !== undefined) problems.push(`${node.name} has ${problem} of ${id}`);

@@ -37,5 +37,7 @@ export const FAULT_KINDS = [
   'journal slow',
   'journal full',
   'hot file damaged',
+  'rule of a segment',
+  'read storm',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -5,9 +5,11 @@ import { type FaultKind } from './fault-kinds.ts';
 import { type Random } from './random.ts';
 import { type Control } from '../../src/messages/control.ts';
 import { LifeFaults } from './life-faults.ts';
+import { RuleFaults } from './rule-faults.ts';
 import { CALM } from './sim-network.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
+import { type Workload } from './workload.ts';
 import { type World } from './world.ts';
 import { WriteFaults } from './write-faults.ts';
 
@@ -26,7 +28,7 @@ export class Faults {
   readonly #heal = new Set<() => void>();
   #isOver = false;
 
-  constructor(world: World, truths: Truths, control: Control, random: Random) {
+  constructor(world: World, truths: Truths, control: Control, workload: Workload, random: Random) {
     this.#world = world;
     this.#truths = truths;
     this.#random = random;
@@ -36,6 +38,7 @@ export class Faults {
       ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
       ...life.kinds,
       ...new WriteFaults({ world, random: random.fork(), undoneAfter, isOver: () => this.#isOver }).kinds,
+      ...new RuleFaults({ world, truths, workload, control, random: random.fork(), undoneAfter }).kinds,
     };
     for (const [kind, everyMs] of world.plan.faultEveryMs) this.#arm(kind, everyMs);
   }

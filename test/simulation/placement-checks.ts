@@ -3,7 +3,8 @@ import { nodesOf, type Placement } from '../../src/model/placement.ts';
 import { parseSegmentId } from '../../src/model/segment-id.ts';
 import { type Slot, SLOT_COUNT } from '../../src/model/slot.ts';
 import { type Catalogues } from './catalogues.ts';
-import { leaseOf, namedBy } from './documents.ts';
+import { leaseOf, namedBy, placesBy } from './documents.ts';
+import { type RuleChecks } from './rule-checks.ts';
 import { type Truths } from './truths.ts';
 import { type World } from './world.ts';
 
@@ -26,7 +27,10 @@ export class PlacementChecks {
   readonly #truths: Truths;
   readonly #catalogues: Catalogues;
 
-  constructor(world: World, truths: Truths, catalogues: Catalogues) {
+  readonly #rules: RuleChecks;
+
+  constructor(world: World, truths: Truths, catalogues: Catalogues, rules: RuleChecks) {
+    this.#rules = rules;
     this.#world = world;
     this.#truths = truths;
     this.#catalogues = catalogues;
@@ -55,31 +59,44 @@ export class PlacementChecks {
 
   /** ms since placements last named the node for the segment, as target or as serving, for more than a moment; 0 while one does. */
   sinceNamed(node: string, id: string): number {
-    const { copies } = this.#world.rule(id);
     let until: number | undefined;
-    for (let at = this.history.length - 1; at >= 0; at -= 1) {
-      const placed = this.history[at];
-      if (placed === undefined) break;
-      if (!names(placed.document, id, copies).has(node)) {
+    for (const { named, from, to } of this.#namesOf(id)) {
+      if (!named.has(node)) {
         until = undefined;
         continue;
       }
-      until ??= this.history[at + 1]?.at ?? this.#world.now;
-      if (until - placed.at >= MOMENT_MS) return this.#world.now - until;
+      until ??= to;
+      if (until - from >= MOMENT_MS) return this.#world.now - until;
     }
     return Infinity;
   }
 
   /** ms for which each placement has named the node for the segment without a break, until now. */
   namedFor(node: string, id: string): number {
-    const { copies } = this.#world.rule(id);
     let since = this.#world.now;
-    for (let at = this.history.length - 1; at >= 0; at -= 1) {
-      const placed = this.history[at];
-      if (placed === undefined || !names(placed.document, id, copies).has(node)) break;
-      since = placed.at;
+    for (const { named, from } of this.#namesOf(id)) {
+      if (!named.has(node)) break;
+      since = from;
     }
     return this.#world.now - since;
+  }
+
+  /** Who was named for the segment, by placement and rule, and for how long; the last first. */
+  *#namesOf(id: string): Iterable<{ named: ReadonlySet<string>; from: number; to: number }> {
+    const rules = this.#rules.historyOf(id);
+    let rule = rules.length - 1;
+    let to = this.#world.now;
+    for (let at = this.history.length - 1; at >= 0; ) {
+      const placed = this.history[at];
+      const ruled = rules[rule];
+      if (placed === undefined) return;
+      const { target, serving } = placesBy(this.#world, placed.document, id, ruled?.document);
+      const from = Math.max(placed.at, ruled?.at ?? 0);
+      yield { named: new Set([...target, ...serving]), from, to };
+      to = from;
+      if (placed.at >= from) at -= 1;
+      if (ruled !== undefined && ruled.at >= from) rule -= 1;
+    }
   }
 
   /** Nobody is given up who was there a moment ago. */
@@ -108,9 +125,7 @@ export class PlacementChecks {
   /** Whoever is said to serve from now on has what the leader knew of when it placed it there. */
   #checkServing({ term, epoch, serving }: PlacementDocument, before: Placement, by: string): void {
     const placedAt = this.history.find(({ document }) => document.term === term && document.epoch === epoch)?.at ?? 0;
-    const leader = by.slice(0, by.indexOf('#'));
-    for (const [id, version] of this.#catalogues.knownSince(leader, placedAt)) {
-      const { copies } = this.#world.rule(id);
+    for (const { id, version, copies } of this.#catalogues.knownSince(by, placedAt)) {
       const served = new Set(namedBy(before, id, copies));
       for (const name of namedBy(serving, id, copies)) {
         const parts = this.#world.node(name)?.context?.parts;
@@ -127,10 +142,6 @@ export class PlacementChecks {
   #isShredded(id: string): boolean {
     return leaseOf(this.#world, id)?.state === 'shredded';
   }
-}
-
-function names({ target, serving }: PlacementDocument, id: string, copies: number): Set<string> {
-  return new Set([...namedBy(target, id, copies), ...namedBy(serving, id, copies)]);
 }
 
 /** Places whose slot was not on that node before. */

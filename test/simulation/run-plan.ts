@@ -24,6 +24,7 @@ export interface RunPlan {
   readonly scrubPeriodMs: number;
   readonly surveyIntervalMs: number;
   readonly lostFilesForMs: number;
+  readonly hotForMs: number;
   /** How long faults happen. */
   readonly faultsMs: number;
   /** The mean time between two requests of clients, ms. */
@@ -64,18 +65,21 @@ export function drawPlan(random: Random): RunPlan {
     surveyIntervalMs: random.between(20_000, 40_000),
     lostFilesForMs: random.between(30_000, 120_000),
     isJournaled: random.chance(0.8),
+    hotForMs: random.between(10_000, 40_000),
   };
 }
 
 /** Most of the time nothing is going on that they could cut off. */
 const AT_STEPS: ReadonlySet<FaultKind> = new Set(['crash at a step', 'pause at a step']);
+/** One is as much work as all other requests of a run. */
+const COSTLY: ReadonlySet<FaultKind> = new Set(['read storm']);
 
 /** Some kinds in each run, few or many times: two rare ones together are found as well as a storm of one. */
 function drawFaults(random: Random, faultsMs: number): Map<FaultKind, number> {
   const share = random.pick([0.1, 0.25, 0.5, 0.8]) ?? 0.5;
   const drawn = new Map<FaultKind, number>();
   for (const kind of FAULT_KINDS) {
-    const often = AT_STEPS.has(kind) ? 3 : 1;
+    const often = AT_STEPS.has(kind) ? 3 : COSTLY.has(kind) ? 0.5 : 1;
     if (random.chance(share)) drawn.set(kind, random.scale(faultsMs / 12, faultsMs) / often);
   }
   return drawn;

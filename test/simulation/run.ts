@@ -25,6 +25,8 @@ export interface RunResult {
 
 const EVICT_MS = 60_000;
 const REPEAT_MS = 30_000;
+/** A segment that was read very much loses its copies by halves, a minute apart. */
+const COOLING_MS = 240_000;
 
 /** One run from one seed, the same each time. */
 export async function run(seed: number): Promise<RunResult> {
@@ -37,7 +39,7 @@ export async function run(seed: number): Promise<RunResult> {
     const client = new Client(world.timeline, world.network, world.runLog, random.fork());
     const chains = world.journal === undefined ? undefined : new Chains(world, truths, world.journal);
     const workload = new Workload(world, truths, client, random.fork(), chains);
-    const faults = new Faults(world, truths, client.control, random.fork());
+    const faults = new Faults(world, truths, client.control, workload, random.fork());
     await world.timeline.runUntil(plan.faultsMs, () => world.violation !== undefined);
     workload.end();
     endFaults(world, faults, random.fork());
@@ -113,7 +115,7 @@ class Quiet {
     const { plan } = this.#world;
     await this.#pass(30_000);
     await this.#through(this.#ending.readAll(false));
-    const boundMs = 2 * plan.rebuildAfterMs + EVICT_MS + 2 * REPEAT_MS + 3 * plan.coldScanIntervalMs + 150_000;
+    const boundMs = 2 * plan.rebuildAfterMs + EVICT_MS + 2 * REPEAT_MS + 3 * plan.coldScanIntervalMs + 150_000 + COOLING_MS;
     const until = this.#world.now + boundMs;
     let problems = this.#ending.problems();
     while (problems.length > 0 && this.#world.now < until && this.#isGood()) {
@@ -124,10 +126,12 @@ class Quiet {
     if (problems.length > 0) this.#world.fail(`not right again in time: ${problems.slice(0, 5).join('; ')}`);
     if (!this.#isGood()) return;
     const placements = this.#checks.placements.history.length;
+    const rules = this.#checks.rules.count;
     await this.#through(this.#ending.readAll(true));
     await this.#pass(20_000);
     if (this.#checks.placements.history.length > placements)
       this.#world.fail('the placement changes though nothing does');
+    if (this.#checks.rules.count > rules) this.#world.fail('rules of segments change though nobody asks for it');
     this.#checkBytes();
   }
 

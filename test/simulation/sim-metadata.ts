@@ -42,7 +42,7 @@ export class SimMetadata {
   latencyMs = 1;
   watchLagMs = 1;
   onChange: (change: StoredChange) => void = () => undefined;
-  onRemove: (key: string) => void = () => undefined;
+  onRemove: (removed: Entry, by: string) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random, network: SimNetwork) {
     this.#timeline = timeline;
@@ -89,11 +89,11 @@ export class SimMetadata {
     return entry.revision;
   }
 
-  remove(key: string, expected: number): void {
-    const found = this.#entries.get(key)?.revision ?? 0;
-    if (found !== expected || found === 0) throw conflict(key, expected, found);
+  remove(key: string, expected: number, by: string): void {
+    const removed = this.#entries.get(key);
+    if (removed?.revision !== expected) throw conflict(key, expected, removed?.revision ?? 0);
     this.#entries.delete(key);
-    this.onRemove(key);
+    this.onRemove(removed, by);
     this.#revision += 1;
     this.#tell({ kind: 'delete', key, revision: this.#revision });
   }
@@ -184,7 +184,7 @@ class Handle implements MetadataStore {
   delete(key: string, expectedRevision: number, signal?: AbortSignal): Promise<void> {
     checkKey(key);
     return this.#ask('unknown', signal, () => {
-      this.#store.remove(key, expectedRevision);
+      this.#store.remove(key, expectedRevision, this.#process.name);
     });
   }
 

@@ -90,6 +90,15 @@ export class SimNode {
     this.disk = new SimMachineDisk(random.fork());
   }
 
+  /** What the names of all its processes begin with. */
+  get sessionPrefix(): string {
+    return `${this.name}#${this.#disguise.mark}`;
+  }
+
+  get machine(): string {
+    return this.#disguise.machine;
+  }
+
   get roles(): readonly RoleName[] {
     return this.settings.roles;
   }
@@ -121,7 +130,7 @@ export class SimNode {
     if (this.#running !== undefined) return;
     this.#starts += 1;
     const { timeline, runLog } = this.#around;
-    const process = new SimProcess(`${this.name}#${this.#disguise.mark}${String(this.#starts)}`, timeline, {
+    const process = new SimProcess(`${this.sessionPrefix}${String(this.#starts)}`, timeline, {
       rate: this.#rate,
       skewMs: () => this.skewMs,
     });

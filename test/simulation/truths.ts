@@ -1,15 +1,18 @@
 import { dataPaths } from '../../src/model/paths.ts';
+import { RuleTruth } from './rule-truth.ts';
 import { SegmentTruth } from './truth.ts';
 import { type World } from './world.ts';
 
 /** What those who stand outside know: what clients were told, and what faults destroyed. */
 export class Truths {
   readonly segments = new Map<string, SegmentTruth>();
+  readonly rules: RuleTruth;
   readonly #world: World;
   readonly #lost = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
+    this.rules = new RuleTruth(() => world.now);
   }
 
   of(id: string): SegmentTruth {

@@ -191,6 +191,19 @@ export class Workload {
     await this.readBy(node.name, id, consistency);
   }
 
+  /** One segment, again and again, by one node after another; `everyMs` on average. */
+  async readMuch(id: string, everyMs: number, isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await this.#pause(everyMs * this.#random.between(0.5, 1.5));
+      if (this.#under >= MOST_AT_ONCE) continue;
+      this.#under += 1;
+      const read = this.#run('read much', id, () => this.#read(id, this.#random.chance(0.8) ? 'any' : 'strong'));
+      void read.finally(() => {
+        this.#under -= 1;
+      });
+    }
+  }
+
   /** Asks one node, and looks at what it says. Throws what it answers. */
   async readBy(node: string, id: string, consistency: Consistency): Promise<string> {
     const askedAt = this.#world.now;

@@ -91,6 +91,12 @@ export class World implements Surroundings {
     return since === undefined ? 0 : this.now - since;
   }
 
+  /** Where a process runs, by its session. */
+  machineOf(session: string): string {
+    const [, name = '', other] = /^(.*)#(?:(.*)-)?\d+$/.exec(session) ?? [];
+    return other ?? name;
+  }
+
   /** For how long it has not been well, ms; 0 while it is. */
   unwellForMs(name: string): number {
     const since = this.#unwellAt.get(name);
@@ -155,6 +161,8 @@ async function makeNode(node: NodePlan, world: World, random: Random): Promise<S
       releaseAfterMs: ms(plan.releaseAfterMs),
       scrubPeriodMs: ms(plan.scrubPeriodMs),
       surveyIntervalMs: ms(plan.surveyIntervalMs),
+      hotReads: '1',
+      hotForMs: ms(plan.hotForMs),
       lostFilesForMs: ms(plan.lostFilesForMs),
     },
   });
