@@ -82,6 +82,20 @@ export function holders({ places, self, view }: NodeContext, id: SegmentId): rea
   return Array.from(named).filter((node) => node !== self.node && view.node(node)?.state === 'alive');
 }
 
+/**
+ * Whom to ask for a copy that cold storage lacks: those that are to have it, then all others that keep copies. One that was given up for dead, or is
+ * drained, may come back with the last copy there is when the placement does not name it any more.
+ */
+export function possibleHolders(context: NodeContext, id: SegmentId): readonly string[] {
+  const { self, view } = context;
+  const keepers = view
+    .nodes()
+    .filter(({ document, state }) => state === 'alive' && document.roles.includes('sync-local'))
+    .map(({ document }) => document.node)
+    .filter((node) => node !== self.node);
+  return Array.from(new Set([...holders(context, id), ...keepers]));
+}
+
 function showCare({ metrics, parts }: NodeContext, copier: Copier, scrubber: Scrubber): void {
   const { repairs } = copier;
   metrics.gauge(

@@ -14,7 +14,7 @@ import { parseSegmentId, type SegmentId } from '../model/segment-id.ts';
 import { slotOf } from '../model/slot.ts';
 import { type Settings } from '../settings/schema.ts';
 import { localRoutes } from '../http/manager-routes.ts';
-import { careForCopies, holders, newestElsewhere } from './copy-care.ts';
+import { careForCopies, newestElsewhere, possibleHolders } from './copy-care.ts';
 import { answerJson, hearJson, sayJson } from './endpoints.ts';
 import { notReachable } from './readiness.ts';
 import { type NodeContext } from './node-context.ts';
@@ -74,7 +74,7 @@ export async function startSyncLocal(context: NodeContext): Promise<{ url: strin
 
 function peersOf(context: NodeContext): CopyPeers {
   return {
-    holders: (id) => holders(context, id),
+    holders: (id) => possibleHolders(context, id),
     targets: (id) => context.places(id).target.filter((node) => node !== context.self.node),
     pass: (node, request, signal) => context.calls.pass(node, request, signal),
   };

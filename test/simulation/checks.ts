@@ -19,6 +19,7 @@ const LONG_WELL_MS = 30_000;
 export class Checks {
   readonly copies: CopyChecks;
   readonly placements: PlacementChecks;
+  readonly catalogues: Catalogues;
   readonly rules: RuleChecks;
   readonly views: ViewChecks;
   readonly #world: World;
@@ -31,7 +32,7 @@ export class Checks {
 
   constructor(world: World, truths: Truths) {
     this.#world = world;
-    const catalogues = new Catalogues(world);
+    const catalogues = (this.catalogues = new Catalogues(world));
     this.rules = new RuleChecks(world, truths, catalogues);
     this.placements = new PlacementChecks(world, truths, catalogues, this.rules);
     this.copies = new CopyChecks(world, truths, this.placements);

@@ -6,6 +6,7 @@ import { leaseOf, leases, placementOf, placesBy, ruleOf, treatmentBy } from './d
 import { isSameWish, NO_WISH } from './rule-truth.ts';
 import { type SimNode } from './sim-node.ts';
 import { type Truths } from './truths.ts';
+import { type VanishedChecks } from './vanished-checks.ts';
 import { type Workload } from './workload.ts';
 import { type World } from './world.ts';
 
@@ -15,8 +16,10 @@ export class Ending {
   readonly #truths: Truths;
   readonly #workload: Workload;
   readonly #chains: Chains | undefined;
+  readonly #vanished: VanishedChecks;
 
-  constructor(world: World, truths: Truths, workload: Workload, chains: Chains | undefined) {
+  constructor(world: World, truths: Truths, workload: Workload, chains: Chains | undefined, vanished: VanishedChecks) {
+    this.#vanished = vanished;
     this.#chains = chains;
     this.#world = world;
     this.#truths = truths;
@@ -37,6 +40,7 @@ export class Ending {
       ...this.#ofRules(),
       ...this.#ofCopies(),
       ...this.#ofFiles(),
+      ...this.#vanished.problems(this.#alive),
       ...(this.#chains?.endProblems() ?? []),
     ];
   }

@@ -39,5 +39,6 @@ export const FAULT_KINDS = [
   'hot file damaged',
   'rule of a segment',
   'read storm',
+  'file vanishes',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

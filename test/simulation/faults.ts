@@ -4,6 +4,7 @@ import { leasesOf } from './documents.ts';
 import { type FaultKind } from './fault-kinds.ts';
 import { type Random } from './random.ts';
 import { type Control } from '../../src/messages/control.ts';
+import { ColdFaults } from './cold-faults.ts';
 import { LifeFaults } from './life-faults.ts';
 import { RuleFaults } from './rule-faults.ts';
 import { CALM } from './sim-network.ts';
@@ -38,6 +39,7 @@ export class Faults {
       ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
       ...life.kinds,
       ...new WriteFaults({ world, random: random.fork(), undoneAfter, isOver: () => this.#isOver }).kinds,
+      ...new ColdFaults({ world, random: random.fork(), undoneAfter }).kinds,
       ...new RuleFaults({ world, truths, workload, control, random: random.fork(), undoneAfter }).kinds,
     };
     for (const [kind, everyMs] of world.plan.faultEveryMs) this.#arm(kind, everyMs);

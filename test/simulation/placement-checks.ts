@@ -86,7 +86,7 @@ export class PlacementChecks {
     const rules = this.#rules.historyOf(id);
     let rule = rules.length - 1;
     let to = this.#world.now;
-    for (let at = this.history.length - 1; at >= 0; ) {
+    for (let at = this.history.length - 1; at >= 0;) {
       const placed = this.history[at];
       const ruled = rules[rule];
       if (placed === undefined) return;

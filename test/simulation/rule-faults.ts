@@ -112,8 +112,8 @@ export class RuleFaults {
   }
 
   #storm(): boolean {
-    const { random, workload, undoneAfter } = this.#deps;
-    const id = random.pick(workload.ids);
+    const { world, random, workload, undoneAfter } = this.#deps;
+    const id = random.pick([...world.cold.files.keys()]);
     if (id === undefined || this.#isStorming) return false;
     const storm = { isOver: false };
     this.#isStorming = true;

@@ -8,6 +8,7 @@ import { Random } from './random.ts';
 import { drawPlan } from './run-plan.ts';
 import { type SimNode } from './sim-node.ts';
 import { Truths } from './truths.ts';
+import { VanishedChecks } from './vanished-checks.ts';
 import { Workload } from './workload.ts';
 import { World } from './world.ts';
 
@@ -43,7 +44,12 @@ export async function run(seed: number): Promise<RunResult> {
     await world.timeline.runUntil(plan.faultsMs, () => world.violation !== undefined);
     workload.end();
     endFaults(world, faults, random.fork());
-    await new Quiet(world, checks, workload, new Ending(world, truths, workload, chains)).run();
+    await new Quiet(
+      world,
+      checks,
+      workload,
+      new Ending(world, truths, workload, chains, new VanishedChecks(world, truths, checks.catalogues)),
+    ).run();
     return {
       seed,
       violation: world.violation,
@@ -115,7 +121,8 @@ class Quiet {
     const { plan } = this.#world;
     await this.#pass(30_000);
     await this.#through(this.#ending.readAll(false));
-    const boundMs = 2 * plan.rebuildAfterMs + EVICT_MS + 2 * REPEAT_MS + 3 * plan.coldScanIntervalMs + 150_000 + COOLING_MS;
+    const boundMs =
+      2 * plan.rebuildAfterMs + EVICT_MS + 2 * REPEAT_MS + 3 * plan.coldScanIntervalMs + 150_000 + COOLING_MS;
     const until = this.#world.now + boundMs;
     let problems = this.#ending.problems();
     while (problems.length > 0 && this.#world.now < until && this.#isGood()) {

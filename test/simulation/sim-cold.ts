@@ -35,6 +35,8 @@ export function sha256Of(content: string): string {
 /** Cold storage itself: one place, with a clock of its own, for all machines. */
 export class SimCold {
   readonly files = new Map<string, StoredCold>();
+  /** What somebody took away, as it was: nothing else was put in its place. */
+  readonly gone = new Map<string, StoredCold>();
   /** What is uploaded and not yet put in place, and of which segment. */
   readonly uploads = new Map<object, string>();
   readonly #timeline: Timeline;
@@ -57,7 +59,25 @@ export class SimCold {
     const before = this.files.get(id)?.modifiedMs ?? 0;
     const stored = { content, modifiedMs: Math.max(before + 1, Math.floor(EPOCH_MS + this.#timeline.now)) };
     this.files.set(id, stored);
+    this.gone.delete(id);
     return stored;
+  }
+
+  /** As anybody may take a file away. */
+  vanish(id: string): void {
+    const stored = this.files.get(id);
+    if (stored === undefined) return;
+    this.gone.set(id, stored);
+    this.files.delete(id);
+  }
+
+  /** As if it had never been away; false when it is not gone any more. */
+  comeBack(id: string): boolean {
+    const stored = this.gone.get(id);
+    if (stored === undefined) return false;
+    this.gone.delete(id);
+    this.files.set(id, stored);
+    return true;
   }
 
   port(process: SimProcess, machine: string, disk: SimMachineDisk): ColdStore {

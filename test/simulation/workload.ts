@@ -240,7 +240,7 @@ export class Workload {
   };
 
   readonly #vanish = (id: string): void => {
-    this.#world.cold.files.delete(id);
+    this.#world.cold.vanish(id);
   };
 
   /** Gives every lease up, so that all that was written is in cold storage, and shreds once more what was shredded by half. */

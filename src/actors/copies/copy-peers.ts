@@ -8,7 +8,7 @@ import { type SegmentId } from '../../model/segment-id.ts';
 
 /** The other nodes, as those who have copies too. */
 export interface CopyPeers {
-  /** Those that live and are to have the segment, now or until now. */
+  /** Those that live: first the ones that are to have the segment, now or until now, then all others that may still have it. */
   readonly holders: (id: SegmentId) => readonly string[];
   /** The other nodes that the segment is placed on, whether they live or not. */
   readonly targets: (id: SegmentId) => readonly string[];

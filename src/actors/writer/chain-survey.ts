@@ -28,7 +28,10 @@ export class ChainSurvey {
   openBytes = 0;
   /** The newest record whose mark is the one asked for, if a file that has it can be gone on from. */
   marked: number | undefined;
-  /** Whoever had claimed the segment before is this node, or there was nobody: no upload of another can be under way. */
+  /**
+   * No upload of another can be under way: nobody had claimed the segment before, or the last who did wrote to this very file afterwards, and so had
+   * taken uploads away. A claim alone says nothing of them: its process may have ended before, or be another machine's that goes by the same name.
+   */
   isOwnSuccessor = false;
   readonly #mark: number | undefined;
   #begin: { readonly sequence: number; readonly previous: number } | undefined;
@@ -41,15 +44,16 @@ export class ChainSurvey {
   /** Reads the chain once. */
   static async of(chain: SegmentChain, mark: number | undefined, signal?: AbortSignal): Promise<ChainSurvey> {
     const survey = new ChainSurvey(mark);
-    let claimant: string | undefined;
+    let claim: { readonly sequence: number; readonly node: string } | undefined;
     for await (const { stored, record } of chain.read(0, signal)) {
       const { sequence } = stored;
       survey.#begin ??= { sequence, previous: record.previous };
-      if (record.kind === 'claim' && sequence !== chain.last) claimant = record.node;
       survey.#take(stored, record);
+      if (record.kind === 'claim' && sequence !== chain.last) claim = { sequence, node: record.node };
     }
     const isFirst = survey.#begin?.sequence === chain.last && survey.#begin.previous === 0;
-    survey.isOwnSuccessor = isFirst || claimant === chain.deps.self.node;
+    const hasWritten = claim?.node === chain.deps.self.node && (survey.marked ?? 0) > claim.sequence;
+    survey.isOwnSuccessor = isFirst || hasWritten;
     return survey;
   }
 

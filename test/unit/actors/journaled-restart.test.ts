@@ -5,6 +5,7 @@ import { LeaseStore } from '../../../src/actors/shared/lease-store.ts';
 import { TroughError } from '../../../src/errors.ts';
 import { sha256Of } from '../../support/fake-cold-store.ts';
 import { appliedMark } from '../../../src/model/applied-mark.ts';
+import { dataPaths } from '../../../src/model/paths.ts';
 import { leaseDocument } from '../../support/fake-cluster.ts';
 import { FakeNodes } from '../../support/fake-nodes.ts';
 import { recordingLog } from '../../support/recording-log.ts';
@@ -141,6 +142,40 @@ test('a holder that was overtaken while it uploaded publishes nothing', async ()
   const promote = n1.holder('promote').catch((error: unknown) => error);
   await gate.reached;
   await n2.open(await moveLease(cluster, 'n2'), true);
+  gate.open();
+  expect(await promote).toBeInstanceOf(TroughError);
+  expect(cold.content(id)).toBeUndefined();
+});
+
+test('a holder that was overtaken in the midst of a promote publishes nothing, though the first claim behind its own took no upload away', async () => {
+  const { process, cluster, cold, kinds } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const gate = cold.gate.holdNext('rename');
+  const promote = n1.holder('promote').catch((error: unknown) => error);
+  await gate.reached;
+  const lease = await moveLease(cluster, 'n2');
+  cold.gate.failNext('discard', new TroughError('COLD_FAILED', 'not now'));
+  await expect(process('n2').open(lease, true)).rejects.toEqual(code('COLD_FAILED'));
+  expect(kinds()).toEqual(['claim', 'data', 'intent', 'claim']);
+  const again = process('n2', 'n2-2');
+  await again.open({ ...(await moveLease(cluster, 'n2')), session: 'n2-2' }, true);
+  gate.open();
+  expect(await promote).toBeInstanceOf(TroughError);
+  expect([cold.content(id), again.content()]).toEqual([undefined, 'a\n']);
+});
+
+test('a holder whose name another machine has taken publishes nothing any more', async () => {
+  const { process, cluster, cold } = journaledCluster();
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const gate = cold.gate.holdNext('rename');
+  const promote = n1.holder('promote').catch((error: unknown) => error);
+  await gate.reached;
+  const other = process('n1', 'n1-2', { paths: dataPaths('/other') });
+  await other.open({ ...(await moveLease(cluster, 'n1')), session: 'n1-2' }, true);
   gate.open();
   expect(await promote).toBeInstanceOf(TroughError);
   expect(cold.content(id)).toBeUndefined();
