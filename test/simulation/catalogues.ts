@@ -1,4 +1,3 @@
-import { type SimNode } from './sim-node.ts';
 import { type World } from './world.ts';
 
 interface Row {
@@ -31,19 +30,15 @@ export class Catalogues {
   /** What the machine of that process has of the segment now; undefined: nothing that was ever published. */
   rowOf(process: string, id: string): { readonly version: number; readonly vanished: boolean } | undefined {
     const machine = this.#world.machineOf(process);
-    const node = this.#all.find((one) => one.machine === machine);
+    const node = this.#world.all.find((one) => one.machine === machine);
     const open = node?.disk.databases.get(`/${node.name}/catalogue.sqlite`);
     const sql = 'select version, vanished from segments where id = ? and version > 0';
     const [row] = (open?.prepare(sql).raw().all(id) ?? []) as [number, number][];
     return row === undefined ? undefined : { version: row[0], vanished: row[1] === 1 };
   }
 
-  get #all(): readonly SimNode[] {
-    return [...this.#world.nodes, ...this.#world.others];
-  }
-
   #look(): void {
-    for (const { name, machine, disk, roles } of this.#all) {
+    for (const { name, machine, disk, roles } of this.#world.all) {
       if (!roles.includes('sync-master')) continue;
       const open = disk.databases.get(`/${name}/catalogue.sqlite`);
       const sql = "select id, version, copies from segments where tier = 'hot' and version > 0 and vanished = 0";

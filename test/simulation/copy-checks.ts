@@ -99,7 +99,7 @@ export class CopyChecks {
   }
 
   #isElsewhere(node: SimNode, id: string, content: string): boolean {
-    return this.#world.nodes.some((other) => {
+    return this.#world.all.some((other) => {
       if (other === node) return false;
       const file = other.disk.files.get(this.#truths.copyPath(other.name, id));
       return file?.content === content && !file.isDamaged;

@@ -70,7 +70,9 @@ export class Ending {
 
   /** Nodes that copies are to be on. */
   get #keepers(): readonly string[] {
-    return this.#alive.filter(({ roles }) => roles.includes('sync-local')).map(({ name }) => name);
+    return this.#alive
+      .filter(({ name, roles }) => roles.includes('sync-local') && this.#world.drained.get(name) !== Infinity)
+      .map(({ name }) => name);
   }
 
   /** What was asked for is there, and nothing else. */

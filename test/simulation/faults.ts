@@ -21,6 +21,7 @@ const SHORT = { least: 200, most: 8_000 };
 /** Lets things go wrong, each kind at its own rate, and undoes it again after a while. */
 export class Faults {
   readonly counts = new Map<FaultKind, number>();
+  readonly life: LifeFaults;
   readonly #world: World;
   readonly #truths: Truths;
   readonly #random: Random;
@@ -34,7 +35,13 @@ export class Faults {
     this.#truths = truths;
     this.#random = random;
     const undoneAfter = (ms: number, undo: () => void): true => this.#for(ms, undo);
-    const life = new LifeFaults({ world, control, random: random.fork(), undoneAfter, isOver: () => this.#isOver });
+    const life = (this.life = new LifeFaults({
+      world,
+      control,
+      random: random.fork(),
+      undoneAfter,
+      isOver: () => this.#isOver,
+    }));
     this.#kinds = {
       ...{ ...this.#ofProcesses(), ...this.#ofNetwork(), ...this.#ofStores(), ...this.#ofDisks() },
       ...life.kinds,

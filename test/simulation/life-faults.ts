@@ -39,6 +39,18 @@ export class LifeFaults {
     } satisfies Partial<Record<FaultKind, (node: SimNode) => boolean>>;
   }
 
+  /** Its copies and leases are to be gone in the end. */
+  drainForGood({ name }: SimNode): void {
+    const { world } = this.#deps;
+    world.drained.set(name, Infinity);
+    // A request of before that takes it back may come after the first that asks for it.
+    for (const ms of [0, SURELY_MS / 4, SURELY_MS / 2, SURELY_MS]) {
+      world.timeline.after(ms, () => {
+        this.#keepDrained(name);
+      });
+    }
+  }
+
   /** Each node in its turn, away for two fifths of the time after which it would be given up: two minutes of five. */
   #rollingRestart(): boolean {
     const { world, undoneAfter, isOver, random } = this.#deps;
@@ -102,22 +114,42 @@ export class LifeFaults {
   }
 
   /**
-   * Somebody starts another machine under the name of a node, and what looks after processes starts it again and again. It is taken away when the
-   * node is not to be reached: then it would be that node, with an empty disk, and writes that are nowhere else would be lost with it.
+   * Somebody starts another machine under the name of a node, and what looks after processes starts it again and again. While the node is not to be
+   * reached it is that node, with an empty disk. Without a journal it is taken away then: writes that are nowhere else would be lost with it.
    */
   #claim(node: SimNode): boolean {
     const { world, random, undoneAfter } = this.#deps;
-    if (!world.isWell(node.name)) return false;
+    const isAlone = [...world.others].every(({ name }) => name !== node.name);
+    if (world.journal === undefined ? !world.isWell(node.name) : !isAlone) return false;
     this.#others += 1;
     const disguise = { machine: `other${String(this.#others)}`, mark: `other${String(this.#others)}-` };
     const other = new SimNode(node.settings, world, random.fork(), disguise);
     world.others.add(other);
     other.start();
     this.#watch(node, other);
-    return undoneAfter(random.between(3_000, 30_000), () => {
+    if (world.journal !== undefined && random.chance(0.7)) this.#hide(node);
+    return undoneAfter(random.between(3_000, 60_000), () => {
       other.kill();
       world.others.delete(other);
     });
+  }
+
+  /** The first is alive and nobody hears it for a while: then there are two. */
+  #hide(node: SimNode): void {
+    const { world, random, undoneAfter } = this.#deps;
+    const ms = random.scale(500, 40_000);
+    if (random.chance(0.5)) {
+      if (!world.network.isWhole(node.name)) return;
+      world.network.cut(node.name, { up: true, down: true });
+      undoneAfter(ms, () => {
+        world.network.cut(node.name, undefined);
+      });
+    } else if (node.isRunning) {
+      node.pause();
+      undoneAfter(ms, () => {
+        node.wake(random.chance(0.5));
+      });
+    }
   }
 
   #watch(node: SimNode, other: SimNode): void {
@@ -129,7 +161,8 @@ export class LifeFaults {
       const goesOn = node.isRunning && !node.isStopping;
       if (other.context !== undefined && isSettled && goesOn)
         world.fail(`another process runs as ${node.name}, which was well all the time`);
-      if (node.isRunning && world.network.isWhole(node.name)) this.#watch(node, other);
+      const isReached = node.isRunning && world.network.isWhole(node.name);
+      if (isReached || world.journal !== undefined) this.#watch(node, other);
       else other.kill();
     });
   }

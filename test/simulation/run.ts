@@ -4,6 +4,7 @@ import { Checks } from './checks.ts';
 import { Client } from './client.ts';
 import { Ending } from './ending.ts';
 import { Faults } from './faults.ts';
+import { type NameChecks } from './name-checks.ts';
 import { Random } from './random.ts';
 import { drawPlan } from './run-plan.ts';
 import { type SimNode } from './sim-node.ts';
@@ -28,6 +29,8 @@ const EVICT_MS = 60_000;
 const REPEAT_MS = 30_000;
 /** A segment that was read very much loses its copies by halves, a minute apart. */
 const COOLING_MS = 240_000;
+/** The settings have rules for three copies. */
+const MOST_RANKS = 3;
 
 /** One run from one seed, the same each time. */
 export async function run(seed: number): Promise<RunResult> {
@@ -53,7 +56,7 @@ export async function run(seed: number): Promise<RunResult> {
     return {
       seed,
       violation: world.violation,
-      faults: new Map<string, number>([...faults.counts, ...ambient(world)]),
+      faults: new Map<string, number>([...faults.counts, ...ambient(world, checks.views.names)]),
       requests: workload.counts,
       simulatedMs: world.now,
       events: world.timeline.count,
@@ -76,6 +79,13 @@ function endFaults(world: World, faults: Faults, random: Random): void {
   const stays = isSpared ? candidate : undefined;
   world.runLog.say('world', 'the faults are over', { stays: stays?.name });
   faults.end((node) => node === stays);
+  const last = random.chance(0.3) ? random.pick(world.nodes.filter((node) => node !== stays)) : undefined;
+  const keepers = world.nodes.filter((node) => node !== stays && node !== last && node.roles.includes('sync-local'));
+  // Else it would have to stay: a segment has so many copies.
+  if (last !== undefined && keepers.length >= Math.max(MOST_RANKS, world.plan.copies)) {
+    world.runLog.say('world', 'is drained to the end', { node: last.name });
+    faults.life.drainForGood(last);
+  }
 }
 
 /** Another goes on with what it has in the journal. */
@@ -84,10 +94,11 @@ function hasOtherWriter({ journal, nodes }: World, candidate: SimNode): boolean 
 }
 
 /** What happens without a fault of its own being injected. */
-function ambient(world: World): [string, number][] {
+function ambient(world: World, { together }: NameChecks): [string, number][] {
   const { lost, duplicated, reordered, slow } = world.network.counts;
   const torn = world.nodes.reduce((sum, { disk }) => sum + disk.counts.tornAtCrash, 0);
   return [
+    ['two up under one name', together],
     ['message lost', lost],
     ['message duplicated', duplicated],
     ['message reordered', reordered],

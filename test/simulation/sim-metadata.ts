@@ -58,6 +58,11 @@ export class SimMetadata {
     this.#resume();
   }
 
+  /** It answers everybody who reaches it, and watches are not behind. */
+  get isCalm(): boolean {
+    return this.#up && this.latencyMs === 1 && this.watchLagMs === 1;
+  }
+
   entry(key: string): Entry | undefined {
     return this.#entries.get(key);
   }

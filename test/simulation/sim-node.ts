@@ -116,9 +116,9 @@ export class SimNode {
     return this.#running?.isUp === true ? this.#running.context : undefined;
   }
 
-  /** It was told to stop, and says good-bye to everybody while it does. */
+  /** It was told to stop, or ends by itself, and says good-bye to everybody while it does. */
   get isStopping(): boolean {
-    return this.#running !== undefined && !this.#isWanted;
+    return this.#running !== undefined && (!this.#isWanted || this.#running.giveUp.signal.aborted);
   }
 
   get isRunning(): boolean {

@@ -1,4 +1,5 @@
 import { type NodeContext } from '../../src/roles/node-context.ts';
+import { NameChecks } from './name-checks.ts';
 import { type World } from './world.ts';
 
 /** What a process had counted of the others' silence when it was first seen to be cut off. */
@@ -13,26 +14,30 @@ const SLACK_MS = 1_500;
 /** Looks now and then at what each process believes of the others. */
 export class ViewChecks {
   readonly #world: World;
+  readonly names: NameChecks;
   readonly #cutOff = new Map<string, CutOff>();
 
   constructor(world: World) {
     this.#world = world;
+    this.names = new NameChecks(world);
     world.onLook = () => {
-      for (const { name, context } of world.nodes) {
+      for (const { machine, context } of world.all) {
         if (context === undefined) continue;
-        this.#checkSessions(name, context);
-        this.#checkSilence(name, context);
+        this.#checkSessions(machine, context);
+        this.#checkSilence(machine, context);
       }
       this.#checkLeaders();
+      this.names.look();
     };
   }
 
   /** Whoever is deposed has stopped to believe in itself before another leads; one that stands still believes nothing. */
   #checkLeaders(): void {
-    const leading = this.#world.nodes.filter(
+    const leading = this.#world.all.filter(
       ({ isRunning, context }) => isRunning && context?.parts.catalogue?.leads() === true,
     );
-    if (leading.length > 1) this.#world.fail(`${leading.map(({ name }) => name).join(' and ')} lead at the same time`);
+    if (leading.length > 1)
+      this.#world.fail(`${leading.map(({ process }) => process?.name).join(' and ')} lead at the same time`);
   }
 
   /** No node lives by the word of a session that is known to be over. */

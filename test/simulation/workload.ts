@@ -17,6 +17,8 @@ const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'c1', 'c2', 'x7
 const MOST_AT_ONCE = 40;
 /** A request whose outcome is not known may still be carried out for so long. */
 const AFTERWARDS_MS = 60_000;
+/** What is said to a name is with both of its processes for that long. */
+const CLAIMED_MS = 1_000;
 /** Request ids are known for two minutes. */
 const REPEATED_FOR_MS = 80_000;
 
@@ -127,7 +129,11 @@ export class Workload {
     const truth = this.#truths.of(id);
     truth.ask(token, this.#world.now);
     const isBad = this.#chains !== undefined && this.#random.chance(0.05);
-    const told = await (isBad ? this.#client.write(id, `fail ${token}`, token) : this.#writeOnce(id, token));
+    const askedAt = this.#world.now;
+    const said = await (isBad ? this.#client.write(id, `fail ${token}`, token) : this.#writeOnce(id, token));
+    // Two processes of one name both hear what is said to it: the one that refuses it knows nothing of the other.
+    const isShared = said.fate === 'refused' && this.#world.claimedUntil >= askedAt - CLAIMED_MS;
+    const told: WriteTold = isShared ? { fate: 'unknown' } : said;
     truth.tell(token, told.fate, this.#world.now);
     if (told.fate === 'kept') this.#chains?.acknowledged(id, token, told.sequence);
     else if (told.fate === 'refused') this.#chains?.refused(id, token);

@@ -39,6 +39,7 @@ export class World implements Surroundings {
   readonly #unwellAt = new Map<string, number>();
   readonly #wellAt = new Map<string, number>();
   #bases = 0;
+  #claimedUntil = -Infinity;
 
   private constructor(plan: RunPlan, random: Random) {
     this.plan = plan;
@@ -114,18 +115,30 @@ export class World implements Surroundings {
   /** Processes on other machines under the names of nodes. */
   readonly others = new Set<SimNode>();
 
+  /** Until when a process of another machine went by the name of a node, ms of the run. */
+  get claimedUntil(): number {
+    if (this.others.size > 0) this.#claimedUntil = this.now;
+    return this.#claimedUntil;
+  }
+
+  /** Every machine that a process of the cluster may run on. */
+  get all(): readonly SimNode[] {
+    return [...this.nodes, ...this.others];
+  }
+
   isDrained(name: string): boolean {
     return (this.drained.get(name) ?? -Infinity) > this.now - DRAINED_MS;
   }
 
   close(): void {
-    for (const node of [...this.nodes, ...this.others]) {
+    for (const node of this.all) {
       node.kill();
       node.disk.close();
     }
   }
 
   #look(): void {
+    if (this.others.size > 0) this.#claimedUntil = this.now;
     for (const { name, isRunning, isStopping, context } of this.nodes) {
       const isSound =
         isRunning && !isStopping && context !== undefined && this.network.isWhole(name) && !this.unheard.has(name);

@@ -20,33 +20,49 @@ const PAGE = 20_000;
 /** Keeps tier and copies of the catalogue's rows as the rules have them, those of single segments and those of the settings. */
 export class CatalogueRules {
   readonly #deps: CatalogueRulesDeps;
+  /** What could not be taken in, and is with the next that comes: a disk that fails for a moment changes nothing for good. */
+  readonly #missed = new Set<string>();
+  #hasMissedAll = false;
 
   constructor(deps: CatalogueRulesDeps) {
     this.#deps = deps;
   }
 
-  /** Those of these segments; of all without, and then nobody is told: a leader that begins has a term of its own, in which every node asks for its manifest. */
+  /**
+   * Those of these segments; of all without, and then nobody is told: a leader that begins has a term of its own, in which every node asks for its manifest.
+   * To be called each second, also with none: what failed is tried again then.
+   */
   async take(segments: readonly string[] | undefined): Promise<void> {
+    const isAgain = this.#hasMissedAll;
+    this.#hasMissedAll ||= segments === undefined;
+    for (const segment of segments ?? []) this.#missed.add(segment);
     try {
-      if (segments === undefined) await this.#takeAll();
-      else await this.#takeThese(segments);
+      const all = this.#hasMissedAll ? await this.#takeAll() : [];
+      // A manifest that was read meanwhile was by the rules of before.
+      if (isAgain) for (const segment of all) this.#missed.add(segment);
+      this.#hasMissedAll = false;
+      const missed = [...this.#missed];
+      await this.#takeThese(missed);
+      for (const segment of missed) this.#missed.delete(segment);
     } catch (error) {
       this.#deps.log.warn(
         { actor: 'catalogue', err: TroughError.from(error) },
-        'rules could not be taken into the catalogue',
+        'rules could not be taken into the catalogue; they are soon',
       );
     }
   }
 
-  async #takeAll(): Promise<void> {
+  async #takeAll(): Promise<readonly string[]> {
     const { rows, view, ruledBy = '' } = this.#deps;
-    if (isLost(view)) return;
+    if (isLost(view)) return [];
     if (!(await rows.isSettledBy(ruledBy))) {
       await this.#goThrough();
       await rows.settledBy(ruledBy);
     }
     const present = Array.from(view.rules(), ({ document }) => document.segment);
-    await this.#keep([...new Set([...present, ...(await rows.keptRules())])]);
+    const all = [...new Set([...present, ...(await rows.keptRules())])];
+    await this.#keep(all);
+    return all;
   }
 
   async #takeThese(segments: readonly string[]): Promise<void> {

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { keys } from '../../../src/messages/keys.ts';
+import { CatalogueRows } from '../../../src/actors/leader/catalogue-rows.ts';
+import { TroughError } from '../../../src/errors.ts';
 import { scene, slotsOf } from './catalogue-fixture.ts';
 
 test('the rule of one segment decides over the settings, is told, kept, and taken back', async () => {
@@ -62,4 +64,29 @@ test('settings that say something else than at the last start hold for all that 
   at.settle(3);
   await at.rules();
   expect(await at.sql('select distinct tier, copies from segments')).toEqual([['hot', 3]]);
+});
+
+test('a rule that the disk did not take in is taken in and told a second later, that of a beginning too', async () => {
+  await using at = await scene();
+  for (const id of ['a', 'b']) await at.published(id);
+  await at.rules();
+  const copies = (): Promise<unknown> => at.sql('select copies from segments order by id');
+  const treat = vi.spyOn(CatalogueRows.prototype, 'treat');
+  const fails = (): unknown => treat.mockRejectedValueOnce(new TroughError('DATA_DIRECTORY_UNUSABLE', 'not now'));
+  await at.rule('a', { copies: 5 });
+  fails();
+  await at.rules(['a']);
+  expect([at.ruled, await copies()]).toEqual([[], [[2], [2]]]);
+  await at.rules([]);
+  expect(at.ruled).toMatchObject([{ id: 'a', copies: 5 }]);
+  await at.rule('b', { copies: 4 });
+  fails();
+  await at.rules();
+  await at.rules([]);
+  expect(await copies()).toEqual([[5], [4]]);
+  expect(at.ruled.at(-1)).toMatchObject({ id: 'b', copies: 4 });
+  const told = at.ruled.length;
+  await at.rules([]);
+  expect(at.ruled).toHaveLength(told);
+  treat.mockRestore();
 });
