@@ -106,7 +106,7 @@ export class RuleFaults {
   #checkDone(segment: string, wish: Wish): void {
     const { world, truths } = this.#deps;
     const { rules } = truths;
-    if (rules.isOpen(segment) || !rules.wanted.has(segment)) return;
+    if (rules.isDisputed(segment) || !rules.wanted.has(segment)) return;
     if (!isSameWish(ruleOf(world, segment) ?? NO_WISH, wish))
       world.fail(`the rule of ${segment} was acknowledged and is not in the store`);
   }

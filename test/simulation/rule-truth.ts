@@ -9,8 +9,9 @@ const SURELY_MS = 60_000;
 
 interface Asked {
   readonly wish: Wish;
-  /** Until when it may be carried out, ms of the run; Infinity while nobody has answered. */
+  /** Until when it may be carried out, or a second time, ms of the run; Infinity while nobody has answered. */
   until: number;
+  isDone: boolean;
 }
 
 /** What operators asked for single segments, and what was answered. */
@@ -39,11 +40,12 @@ export class RuleTruth {
 
   /** Returns what is to be called when it is answered; `isDone`: one way or the other, for sure. */
   asks(id: string, wish: Wish): (isDone: boolean) => void {
-    const asked: Asked = { wish, until: Infinity };
+    const asked: Asked = { wish, until: Infinity, isDone: false };
     const all = (this.#asked.get(id) ?? []).filter(({ until }) => until >= this.#now());
     this.#asked.set(id, [...all, asked]);
     return (isDone) => {
-      asked.until = this.#now() + (isDone ? 0 : SURELY_MS);
+      asked.isDone = isDone;
+      asked.until = this.#now() + SURELY_MS;
     };
   }
 
@@ -54,7 +56,16 @@ export class RuleTruth {
 
   /** Whether anything that was asked may still be carried out. */
   isOpen(id: string): boolean {
-    return (this.#asked.get(id) ?? []).some(({ until }) => until >= this.#now());
+    return this.#open(id).length > 0;
+  }
+
+  /** Whether that is so of something else than the last that was done. */
+  isDisputed(id: string): boolean {
+    return this.#open(id).some(({ isDone }, at, all) => !isDone || at < all.length - 1);
+  }
+
+  #open(id: string): readonly Asked[] {
+    return (this.#asked.get(id) ?? []).filter(({ until }) => until >= this.#now());
   }
 }
 
