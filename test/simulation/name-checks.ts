@@ -2,7 +2,7 @@ import { type SimNode } from './sim-node.ts';
 import { type World } from './world.ts';
 
 /** Whoever is no more the one of its name has heard of it after that, while everything answers; ms. */
-const HEARD_MS = 12_000;
+const HEARD_MS = 3_000;
 
 /** Looks at names that processes of two machines go by: one of them is refused, or steps aside. */
 export class NameChecks {
