@@ -35,21 +35,27 @@ export class VanishedChecks {
     // One that no leader has seen, or whose catalogue was lost with its machine, is named by nobody.
     if (row === undefined || placement === undefined || leaseOf(this.#world, id)?.state === 'shredded') return [];
     if (!row.vanished) return [`nobody has noticed that ${id} vanished`];
-    const holders = alive.filter((node) => this.#hasSound(node, id, row.version)).map(({ name }) => name);
+    const having = (fits: (version: number) => boolean): string[] =>
+      alive.filter((node) => fits(this.#soundOf(node, id) ?? -1)).map(({ name }) => name);
+    const holders = having((version) => version === row.version);
+    // A leader whose catalogue was lost may know of an earlier state than a node has.
+    const newer = having((version) => version > row.version);
     if (holders.length === 0) return [];
     const { target } = placesBy(this.#world, placement, id, ruleOf(this.#world, id));
-    const lacking = target.filter((name) => !holders.includes(name));
+    const lacking = target.filter((name) => !holders.includes(name) && !newer.includes(name));
     const over = target.length === 0 ? [] : holders.filter((name) => !target.includes(name));
     return [
       ...lacking.map((name) => `${name} has no copy of ${id}, which vanished and is on ${holders.join()}`),
-      ...(lacking.length > 0 ? [] : over.map((name) => `${name} still has a copy of ${id}, which others have`)),
+      ...(lacking.length > 0 || newer.length > 0
+        ? []
+        : over.map((name) => `${name} still has a copy of ${id}, which others have`)),
     ];
   }
 
-  #hasSound({ name, disk, context }: SimNode, id: string, version: number): boolean {
+  /** The version of the copy there, if it is sound. */
+  #soundOf({ name, disk, context }: SimNode, id: string): number | undefined {
     const file = disk.files.get(this.#truths.copyPath(name, id));
-    const recorded = context?.parts.copy(parseSegmentId(id));
-    return file !== undefined && !file.isDamaged && recorded?.version === version;
+    return file === undefined || file.isDamaged ? undefined : context?.parts.copy(parseSegmentId(id))?.version;
   }
 
   #row(id: string): { readonly version: number; readonly vanished: boolean } | undefined {
