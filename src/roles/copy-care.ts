@@ -76,7 +76,7 @@ export async function newestElsewhere(context: NodeContext, id: SegmentId): Prom
 }
 
 /** The other nodes that live and have the segment, or are to have it. */
-export function holders({ places, self, view }: NodeContext, id: SegmentId): readonly string[] {
+function holders({ places, self, view }: NodeContext, id: SegmentId): readonly string[] {
   const { target, serving } = places(id);
   const named = new Set([...serving, ...target]);
   return Array.from(named).filter((node) => node !== self.node && view.node(node)?.state === 'alive');
