@@ -52,6 +52,7 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
   readonly #tasks = new KeyedTasks({ parallel: 8, waiting: Infinity });
   readonly #moves = new KeyedTasks({ parallel: TAKE_OVERS, waiting: Infinity });
   readonly #underWay = new Set<string>();
+  readonly #hurried = new KeyedTasks({ parallel: MOST_WANTED, waiting: Infinity });
   readonly #wanted = new Set<string>();
 
   constructor(deps: LeaseSweeperDeps) {
@@ -86,41 +87,30 @@ export class LeaseSweeper implements Actor<SweeperMessage> {
       if (isJournaled(lease)) moving.push(lease);
       else if (holder === 'lost' && version !== null && mayMove(lease)) this.#giveBack(lease);
     }
-    for (const lease of hottestFirst(moving, gone)) this.#takeOver(lease);
+    for (const lease of hottestFirst(moving, gone)) this.#takeOver(lease, this.#moves, this.#underWay);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#tasks.idle(), this.#moves.idle()]);
+    await Promise.all([this.#tasks.idle(), this.#moves.idle(), this.#hurried.idle()]);
   }
 
   /** Where it waits for its turn as well, nothing is left to do when that comes. */
   #hurry(segment: string): void {
-    const { view, takeOver } = this.#deps;
+    const { view } = this.#deps;
     const lease = view.lease(segment);
     if (lease?.document.state !== 'held' || !isJournaled(lease) || this.#wanted.has(segment)) return;
-    if (!isGone(view.node(lease.document.node)) || this.#wanted.size >= MOST_WANTED) return;
-    this.#wanted.add(segment);
-    void takeOver(segment)
-      .catch((error: unknown) => {
-        this.#failed(lease, error);
-      })
-      .finally(() => this.#wanted.delete(segment));
+    if (isGone(view.node(lease.document.node))) this.#takeOver(lease, this.#hurried, this.#wanted);
   }
 
-  #takeOver(lease: LeaseEntry): void {
-    const { segment } = lease.document;
-    this.#underWay.add(segment);
-    void this.#moves
+  #takeOver({ document: { segment, node } }: LeaseEntry, tasks: KeyedTasks, underWay: Set<string>): void {
+    underWay.add(segment);
+    void tasks
       .run(segment, () => this.#deps.takeOver(segment))
       .catch((error: unknown) => {
-        this.#failed(lease, error);
+        const err = TroughError.from(error);
+        this.#deps.log.info({ segment, node, err }, 'the lease of a node that is gone is not with another yet');
       })
-      .finally(() => this.#underWay.delete(segment));
-  }
-
-  #failed({ document: { segment, node } }: LeaseEntry, error: unknown): void {
-    const err = TroughError.from(error);
-    this.#deps.log.info({ segment, node, err }, 'the lease of a node that is gone is not with another yet');
+      .finally(() => underWay.delete(segment));
   }
 
   #giveBack({ document, revision }: LeaseEntry): void {
