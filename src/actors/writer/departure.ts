@@ -20,7 +20,7 @@ export interface DepartureDeps {
 const HEAD_START_BYTES = 128 * 1024;
 /** Nobody waits for a preparation while the segment is written here; a node that stops has little time left, and its lease must have moved by then. */
 const PATIENCE_MS = 30_000;
-const STOPPING_MS = 1_000;
+const STOPPING_MS = 2_000;
 
 /** Gives segments to other writers while writes go on: of each only from its last group here until it is open there. Needs no leader. */
 export class Departure {

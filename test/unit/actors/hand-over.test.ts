@@ -177,13 +177,13 @@ test('a file that was prepared in vain goes after a minute', async () => {
   expect(files()).toEqual([]);
 });
 
-test('a node that is about to stop waits for a preparation for a second, and hands over all the same', async () => {
+test('a node that is about to stop waits for a preparation for two seconds, and hands over all the same', async () => {
   const { n1, n2, cluster } = await scene();
   const much = await writeMuch(n1);
   const preparing = n2.engine.gate.holdNext('replay');
   const leaving = n1.leave();
   await preparing.reached;
-  await cluster.clock.advance(1_000);
+  await cluster.clock.advance(2_000);
   await cluster.settle();
   expect(await cluster.leaseOf(id)).toMatchObject({ node: 'n2' });
   preparing.open();
