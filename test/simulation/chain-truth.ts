@@ -108,6 +108,8 @@ function newLife(): Life {
   return { bases: new Set(), tokens: [], places: new Map() };
 }
 
+/** Without the spaces that only make it long. */
 export function sqlOf(request: WriteRequest): string {
-  return request.kind === 'script' ? request.sql : request.statements.map(({ sql }) => sql).join('; ');
+  const sql = request.kind === 'script' ? request.sql : request.statements.map((each) => each.sql).join('; ');
+  return sql.trimEnd();
 }

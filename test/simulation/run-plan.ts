@@ -27,6 +27,8 @@ export interface RunPlan {
   readonly hotForMs: number;
   /** How long faults happen. */
   readonly faultsMs: number;
+  /** Every so many writes one is so long that a journal with some of them is worth a preparation when its segment is handed over. */
+  readonly longWriteEvery: number;
   /** The mean time between two requests of clients, ms. */
   readonly requestEveryMs: number;
   /** For each kind that happens in this run, the mean time between two of them, ms. */
@@ -66,6 +68,7 @@ export function drawPlan(random: Random): RunPlan {
     lostFilesForMs: random.between(30_000, 120_000),
     isJournaled: random.chance(0.8),
     hotForMs: random.between(10_000, 40_000),
+    longWriteEvery: random.chance(0.3) ? random.integer(1, 4) : Infinity,
   };
 }
 

@@ -14,7 +14,6 @@ import {
   type StampedWrite,
   type StatementResult,
   type WriteOutcome,
-  type WriteRequest,
   type WriterOpen,
   type WriteSession,
 } from '../../src/engine/engine.ts';
@@ -24,6 +23,7 @@ import { Turns } from '../../src/runtime/turns.ts';
 import { markOf, withMark } from '../support/marked-content.ts';
 import { type Random } from './random.ts';
 import { sha256Of } from './sim-cold.ts';
+import { sqlOf } from './chain-truth.ts';
 import { type SimFile, type SimMachineDisk } from './sim-disk.ts';
 import { type SimProcess } from './sim-process.ts';
 
@@ -295,7 +295,3 @@ function isRefused(line: string): boolean {
 }
 
 const REFUSAL = new TroughError('SQL_FAILED', 'it is to fail').toRecord();
-
-function sqlOf(request: WriteRequest): string {
-  return request.kind === 'script' ? request.sql : request.statements.map(({ sql }) => sql).join('; ');
-}

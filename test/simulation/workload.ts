@@ -15,6 +15,8 @@ const WRITTEN = ['s1', 's2', 's3', 's4', 's5', 'x1', 'x2', 'y1', 'y2'];
 /** Segments that somebody else puts into cold storage. */
 const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'c1', 'c2', 'x7', 'x8', 'x9', 'y8', 'y9'];
 const MOST_AT_ONCE = 40;
+/** Characters: three of them are worth a preparation. */
+const LONG_WRITE = 50_000;
 /** A request whose outcome is not known may still be carried out for so long. */
 const AFTERWARDS_MS = 60_000;
 /** What is said to a name is with both of its processes for that long. */
@@ -140,13 +142,20 @@ export class Workload {
     return told.fate === 'kept' ? told.fate : `${told.fate} ${token}`;
   }
 
+  /** The same each time that it is sent. */
+  #sqlOf(token: string): string {
+    const isLong = Number(token.slice(1)) % this.#world.plan.longWriteEvery === 0;
+    return isLong ? token.padEnd(LONG_WRITE) : token;
+  }
+
   /** However often it is sent. Without a journal a node that is started again knows nothing of the first time. */
   async #writeOnce(id: string, token: string): Promise<WriteTold> {
-    if (this.#chains === undefined) return this.#client.write(id, token);
+    const sql = this.#sqlOf(token);
+    if (this.#chains === undefined) return this.#client.write(id, sql);
     const until = this.#world.now + this.#random.between(0, REPEATED_FOR_MS);
     let isOpen = false;
     for (;;) {
-      const told = await this.#client.write(id, token, token, this.#random.chance(0.3) ? 2_000 : undefined);
+      const told = await this.#client.write(id, sql, token, this.#random.chance(0.3) ? 2_000 : undefined);
       if (told.fate === 'kept') {
         if (this.#random.chance(0.1)) await this.#again(id, token, told.sequence);
         return told;
@@ -161,7 +170,7 @@ export class Workload {
   /** Whoever asks once more under the same id is told the same. */
   async #again(id: string, token: string, sequence: number): Promise<void> {
     await this.#pause(this.#random.scale(10, 20_000));
-    const told = await this.#client.write(id, token, token);
+    const told = await this.#client.write(id, this.#sqlOf(token), token);
     if (told.fate === 'kept' && told.sequence !== sequence && !this.#isVoid(id, token))
       this.#world.fail(`${token} of ${id} is at ${String(sequence)}, and then at ${String(told.sequence)}`);
   }

@@ -9,6 +9,11 @@ export interface KnownAnswer {
   readonly results: readonly StatementResult[];
 }
 
+interface Claim {
+  readonly sequence: number;
+  readonly node: string;
+}
+
 interface Young {
   readonly timeMs: number;
   readonly answers: readonly KnownAnswer[];
@@ -35,6 +40,9 @@ export class ChainSurvey {
   isOwnSuccessor = false;
   readonly #mark: number | undefined;
   #begin: { readonly sequence: number; readonly previous: number } | undefined;
+  /** The last record that was read. */
+  #end = 0;
+  #claims: { readonly newest?: Claim | undefined; readonly before?: Claim | undefined } = {};
   #young: Young[] = [];
 
   private constructor(mark: number | undefined) {
@@ -44,22 +52,40 @@ export class ChainSurvey {
   /** Reads the chain once. */
   static async of(chain: SegmentChain, mark: number | undefined, signal?: AbortSignal): Promise<ChainSurvey> {
     const survey = new ChainSurvey(mark);
-    let claim: { readonly sequence: number; readonly node: string } | undefined;
-    for await (const { stored, record } of chain.read(0, signal)) {
-      const { sequence } = stored;
-      survey.#begin ??= { sequence, previous: record.previous };
-      survey.#take(stored, record);
-      if (record.kind === 'claim' && sequence !== chain.last) claim = { sequence, node: record.node };
-    }
-    const isFirst = survey.#begin?.sequence === chain.last && survey.#begin.previous === 0;
-    const hasWritten = claim?.node === chain.deps.self.node && (survey.marked ?? 0) > claim.sequence;
-    survey.isOwnSuccessor = isFirst || hasWritten;
+    await survey.#read(chain, signal);
     return survey;
+  }
+
+  /** Reads what has come since. False: what comes next does not follow what was read, since that was purged meanwhile; nothing that is said here counts then. */
+  async goOn(chain: SegmentChain, signal?: AbortSignal): Promise<boolean> {
+    return this.#read(chain, signal);
+  }
+
+  async #read(chain: SegmentChain, signal: AbortSignal | undefined): Promise<boolean> {
+    const from = this.#end;
+    for await (const { stored, record } of chain.read(from + 1, signal)) {
+      const { sequence } = stored;
+      if (this.#end === from && from > 0 && record.previous !== from) return false;
+      this.#begin ??= { sequence, previous: record.previous };
+      this.#end = sequence;
+      this.#take(stored, record);
+      if (record.kind === 'claim')
+        this.#claims = { newest: { sequence, node: record.node }, before: this.#claims.newest };
+    }
+    const isFirst = this.#begin?.sequence === chain.last && this.#begin.previous === 0;
+    const claim = this.#claims.newest?.sequence === chain.last ? this.#claims.before : this.#claims.newest;
+    this.isOwnSuccessor = isFirst || (claim?.node === chain.deps.self.node && (this.marked ?? 0) > claim.sequence);
+    return true;
   }
 
   /** Of requests that may come again. */
   get answers(): readonly KnownAnswer[] {
     return this.#young.flatMap(({ answers }) => answers);
+  }
+
+  /** Whether a file with that mark can be gone on from. */
+  isFor(mark: number): boolean {
+    return this.marked !== undefined && appliedMark(this.marked) === mark;
   }
 
   /** Nothing that came behind this sequence is missing. */

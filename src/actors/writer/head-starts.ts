@@ -4,9 +4,16 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { ownValue, replayBehind } from './chain-replay.ts';
 import { ChainSurvey } from './chain-survey.ts';
 import { HotNotes } from './hot-note.ts';
-import { type JournaledOpenerDeps } from './journaled-opener.ts';
+import { type EarlierSurveys, type JournaledOpenerDeps } from './journaled-opener.ts';
 import { SegmentBase } from './segment-base.ts';
 import { SegmentChain } from './segment-chain.ts';
+
+interface HeadStart {
+  readonly madeAt: number;
+  readonly stream: string;
+  readonly incarnation: string;
+  readonly survey: ChainSurvey | undefined;
+}
 
 /** A hand-over comes at once or not at all. */
 const KEPT_MS = 60_000;
@@ -14,14 +21,13 @@ const KEPT_MS = 60_000;
 /**
  * Hot files of segments that other nodes still write, made from what the journal has by now, before they are handed over to this one. Nothing is claimed
  * for it, so nothing of it is taken on trust: it is left as a file that was kept from an earlier stay, with its note and its mark, and whoever opens the segment judges it as
- * such, behind the claim.
+ * such, behind the claim. What was read of the journal for it was true of the journal then, and stays so.
  */
-export class HeadStarts {
+export class HeadStarts implements EarlierSurveys {
   readonly #deps: JournaledOpenerDeps;
   readonly #notes: HotNotes;
   readonly #base: SegmentBase;
-  /** When they were made. */
-  readonly #made = new Map<SegmentId, number>();
+  readonly #made = new Map<SegmentId, HeadStart>();
 
   constructor(deps: JournaledOpenerDeps) {
     this.#deps = deps;
@@ -42,14 +48,24 @@ export class HeadStarts {
     if (!survey.hasOpenData) return false;
     try {
       await this.#notes.remove(id);
-      const applicationId = await this.#build(id, lease, chain, survey);
+      const { applicationId, applied } = await this.#build(id, lease, chain, survey);
+      // With open writes nothing behind the last of them speaks against the file.
+      survey.marked = applied;
       await this.#notes.write(id, { stream, incarnation, applicationId });
     } catch (error) {
       await this.remove(id);
       throw TroughError.from(error);
     }
-    this.#made.set(id, clock.monotonic());
+    this.#made.set(id, { madeAt: clock.monotonic(), stream, incarnation, survey });
     return true;
+  }
+
+  /** What was read of that stream for a file that was made; once, for who reads on in it changes it. */
+  takeSurvey(id: SegmentId, stream: string, incarnation: string): ChainSurvey | undefined {
+    const made = this.#made.get(id);
+    if (made?.stream !== stream || made.incarnation !== incarnation) return undefined;
+    this.#made.set(id, { ...made, survey: undefined });
+    return made.survey;
   }
 
   /** The segment was opened here: its file is in use. */
@@ -60,7 +76,7 @@ export class HeadStarts {
   /** Those that nobody came for, each once. */
   takeOverdue(): readonly SegmentId[] {
     const before = this.#deps.clock.monotonic() - KEPT_MS;
-    const overdue = [...this.#made].filter(([, at]) => at <= before).map(([id]) => id);
+    const overdue = [...this.#made].filter(([, { madeAt }]) => madeAt <= before).map(([id]) => id);
     for (const id of overdue) this.#made.delete(id);
     return overdue;
   }
@@ -70,14 +86,18 @@ export class HeadStarts {
     await this.#deps.disk.removeDatabase(this.#deps.paths.hot(id));
   }
 
-  /** Everything up to the end of the chain as it was found; the user's own value of the header field. */
-  async #build(id: SegmentId, lease: LeaseDocument, chain: SegmentChain, survey: ChainSurvey): Promise<number> {
+  /** Everything up to the end of the chain as it was found. */
+  async #build(
+    id: SegmentId,
+    lease: LeaseDocument,
+    chain: SegmentChain,
+    survey: ChainSurvey,
+  ): Promise<{ readonly applicationId: number; readonly applied: number }> {
     // With writes in the journal only what they stand on is looked for: nothing is begun anew.
     const creation = { schema: lease.schema, sql: '', timeMs: 0, seed: '' };
     const base = await this.#base.make(id, lease, { chain, survey, creation, hasBase: true });
     await using session = base.session;
     const applicationId = await ownValue(session);
-    await replayBehind(base, chain, survey, false);
-    return applicationId;
+    return { applicationId, applied: await replayBehind(base, chain, survey, false) };
   }
 }

@@ -33,6 +33,11 @@ export interface JournaledOpenerDeps {
   readonly mustKeep?: () => boolean;
 }
 
+/** What was read of that stream when a segment's file was made here for whoever opens it. */
+export interface EarlierSurveys {
+  takeSurvey(id: SegmentId, stream: string, incarnation: string): ChainSurvey | undefined;
+}
+
 /** A segment that is claimed, and whose hot file has everything that its journal has. */
 export interface OpenedSegment {
   readonly session: WriteSession;
@@ -65,9 +70,11 @@ export class JournaledOpener {
   readonly #deps: JournaledOpenerDeps;
   readonly #notes: HotNotes;
   readonly #base: SegmentBase;
+  readonly #earlier: EarlierSurveys;
 
-  constructor(deps: JournaledOpenerDeps) {
+  constructor(deps: JournaledOpenerDeps, earlier: EarlierSurveys) {
     this.#deps = deps;
+    this.#earlier = earlier;
     this.#notes = new HotNotes(deps);
     this.#base = new SegmentBase(deps);
   }
@@ -94,7 +101,7 @@ export class JournaledOpener {
     );
     const local = await this.#local(id, stream, incarnation);
     try {
-      const survey = await ChainSurvey.of(chain, local?.mark);
+      const survey = await this.#survey(id, chain, { stream, incarnation, mark: local?.mark });
       // The missing upload is what keeps an overtaken holder from replacing what is found in cold storage now.
       if (!survey.isOwnSuccessor) await this.#deps.cold.discardUploads(id);
       const sequence = local === undefined ? undefined : survey.marked;
@@ -112,6 +119,23 @@ export class JournaledOpener {
       await local?.session[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Of all records, or of those that came since the file was made, as long as nothing speaks against that: a hand-over waits for this. */
+  async #survey(
+    id: SegmentId,
+    chain: SegmentChain,
+    {
+      stream,
+      incarnation,
+      mark,
+    }: { readonly stream: string; readonly incarnation: string; readonly mark: number | undefined },
+  ): Promise<ChainSurvey> {
+    const earlier = this.#earlier.takeSurvey(id, stream, incarnation);
+    if (earlier === undefined || mark === undefined || !earlier.isFor(mark)) return ChainSurvey.of(chain, mark);
+    // Where the file turns out to be of no use, it is to be known how far back the records go now.
+    if ((await earlier.goOn(chain)) && earlier.isFor(mark)) return earlier;
+    return ChainSurvey.of(chain, mark);
   }
 
   #journalFor(id: SegmentId): Journal {

@@ -5,6 +5,7 @@ import { type OpenRequest } from '../../messages/node-messages.ts';
 import { type MetadataStore } from '../../metadata/metadata-store.ts';
 import { type SegmentId } from '../../model/segment-id.ts';
 import { LeaseStore } from '../shared/lease-store.ts';
+import { HeadStarts } from './head-starts.ts';
 import { HotNotes } from './hot-note.ts';
 import { HeldLease, type HeldLeaseDeps } from './held-lease.ts';
 import { HotSegment, type HotSegmentDeps } from './hot-segment.ts';
@@ -28,6 +29,8 @@ interface From {
 
 /** Opens segments whose leases this node has: in the way that the lease says, with a journal or without. */
 export class SegmentStarter {
+  /** Files of segments that are to come. */
+  readonly headStarts: HeadStarts;
   readonly #deps: SegmentStarterDeps;
   readonly #opener: SegmentOpener;
   readonly #journaled: JournaledOpener;
@@ -36,7 +39,8 @@ export class SegmentStarter {
   constructor(deps: SegmentStarterDeps) {
     this.#deps = deps;
     this.#opener = new SegmentOpener(deps);
-    this.#journaled = new JournaledOpener(deps);
+    this.headStarts = new HeadStarts(deps);
+    this.#journaled = new JournaledOpener(deps, this.headStarts);
     this.#leases = new LeaseStore(deps);
   }
 

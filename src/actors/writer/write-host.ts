@@ -20,7 +20,6 @@ import { KeyedTasks } from '../../runtime/keyed-tasks.ts';
 import { SegmentRates } from '../shared/segment-rates.ts';
 import { Departure } from './departure.ts';
 import { DiskReserve } from './disk-reserve.ts';
-import { HeadStarts } from './head-starts.ts';
 import { type HotSegment } from './hot-segment.ts';
 import { PurgeList } from './purge-list.ts';
 import { SegmentStarter, type SegmentStarterDeps, type Started } from './segment-starter.ts';
@@ -70,7 +69,6 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
   /** Leases of this node whose segments are not open yet. */
   readonly #unopened: UnopenedSegments;
   readonly #grants: UnopenedGrants;
-  readonly #headStarts: HeadStarts;
 
   constructor(deps: WriteHostDeps) {
     this.#deps = deps;
@@ -81,7 +79,6 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
     this.#starter = new SegmentStarter({ ...deps, purges: this.#purges, reserve: new DiskReserve(deps), failed });
     this.#grants = new UnopenedGrants(deps);
     this.#unopened = new UnopenedSegments(deps.clock);
-    this.#headStarts = new HeadStarts(deps);
     this.rates = new SegmentRates(deps.clock, { mostTold: 32, kept: 0.7 });
     this.#upkeep = new Upkeep(deps);
     this.#forwarder = new WriteForwarder(deps);
@@ -247,14 +244,14 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   async #prepare(id: SegmentId, { lease }: PrepareRequest): Promise<PrepareAnswer> {
     this.#departure.refuseIfBegun(id);
-    return { prepared: !this.#open.has(id) && (await this.#headStarts.make(id, lease)) };
+    return { prepared: !this.#open.has(id) && (await this.#starter.headStarts.make(id, lease)) };
   }
 
   #take(started: Started | undefined): void {
     if (started === undefined) return;
     const { hot } = started;
     this.#open.set(hot.id, hot);
-    this.#headStarts.forget(hot.id);
+    this.#starter.headStarts.forget(hot.id);
     this.#unopened.opened(hot.id);
     // What the watch brought while this was under way found nothing open here.
     const seen = this.#deps.view.lease(hot.id);
@@ -294,7 +291,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   #tidy(): void {
     this.#purges.tick();
-    for (const id of this.#headStarts.takeOverdue())
+    for (const id of this.#starter.headStarts.takeOverdue())
       this.#soon(id, () => this.#removeHeadStart(id), 'a file that was prepared in vain stays here');
     for (const id of this.#grants.takeOverdue((granted) => this.#open.has(granted))) this.#unopened.add(id);
     for (const id of this.#unopened.due()) this.#reopenSoon(id);
@@ -306,7 +303,7 @@ export class WriteHost implements Actor<WriteHostMessage>, HotFiles {
 
   /** Of a segment that did not come. */
   async #removeHeadStart(id: SegmentId): Promise<void> {
-    if (!this.#open.has(id) && !this.#unopened.has(id)) await this.#headStarts.remove(id);
+    if (!this.#open.has(id) && !this.#unopened.has(id)) await this.#starter.headStarts.remove(id);
   }
 
   #reclaim(): void {

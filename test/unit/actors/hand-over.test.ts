@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { TroughError } from '../../../src/errors.ts';
+import { type MemoryJournal } from '../../../src/journal/memory-journal.ts';
 import { type NodeCalls, type PeerCalls } from '../../../src/messages/node-calls.ts';
 import { FakeNodes } from '../../support/fake-nodes.ts';
 import { code, id, journaledCluster } from './journaled-fixture.ts';
@@ -136,6 +137,56 @@ test('what is long in the journal is made ready by the other while writes go on 
   expect(n2.content()).toBe(`create\n${much}meanwhile\n`);
   expect(n2.engine.opened.map(({ schemaSql }) => schemaSql)).toEqual(['create', undefined]);
   expect(kinds()).toEqual(['claim', 'data', 'data', 'data', 'data', 'claim']);
+});
+
+/** Where each reading of the journal by a process began. */
+function readingsOf({ journal }: { readonly journal: MemoryJournal }): number[] {
+  const from: number[] = [];
+  const read = journal.read.bind(journal);
+  vi.spyOn(journal, 'read').mockImplementation((key, range, signal) => {
+    from.push(range.from);
+    return read(key, range, signal);
+  });
+  return from;
+}
+
+test('whoever made the file ready reads only what came behind it, and knows all requests of before', async () => {
+  const { n1, n2, kinds } = await scene();
+  const much = await writeMuch(n1);
+  await n1.write('once', 'request-1');
+  const preparing = n2.engine.gate.holdNext('replay');
+  const moving = n1.handOver('n2');
+  await preparing.reached;
+  await n1.write('meanwhile', 'request-2');
+  const readings = readingsOf(n2);
+  preparing.open();
+  await moving;
+  // The claim and what came meanwhile are the records behind the five of the preparation.
+  expect(readings.length).toBeGreaterThan(0);
+  expect(Math.min(...readings)).toBeGreaterThan(5);
+  for (const [sql, request] of [
+    ['once', 'request-1'],
+    ['meanwhile', 'request-2'],
+  ] as const)
+    await n2.write(sql, request);
+  expect(n2.content()).toBe(`create\n${much}once\nmeanwhile\n`);
+  expect(kinds()).toEqual(['claim', 'data', 'data', 'data', 'data', 'data', 'claim']);
+});
+
+test('what was prepared is looked at anew when the segment was promoted and its journal purged meanwhile', async () => {
+  const { n1, n2, cluster, kinds } = await scene();
+  const much = await writeMuch(n1);
+  const lease = await cluster.leaseOf(id);
+  if (lease?.stream === undefined || lease.stream === null) throw new Error('no lease with a journal');
+  expect(await n2.prepare(lease)).toEqual({ prepared: true });
+  await n1.write('later');
+  await n1.holder('promote');
+  await n1.write('last');
+  await n1.journal.purge({ stream: lease.stream, name: id }, kinds().indexOf('intent') + 1);
+  const readings = readingsOf(n2);
+  await n1.handOver('n2');
+  expect(Math.min(...readings)).toBeLessThan(5);
+  expect(n2.content()).toBe(`create\n${much}later\nlast\n`);
 });
 
 test('a preparation that fails, or that nobody answers, only makes the hand-over longer', async () => {
