@@ -14,7 +14,7 @@ export interface RateHabits {
 
 /** Counted over this, ms. */
 const WINDOW_MS = 10_000;
-/** Segments that are counted in one window; those that come first in it. A segment that matters is asked for long before so many others are. */
+/** Segments that are counted in one window, those that come first in it, and that are kept for the next. One that matters is asked for long before so many others are. */
 const MOST_COUNTED = 10_000;
 /** A second; what is rarer is forgotten. */
 const FORGOTTEN_BELOW = 0.003;
@@ -25,8 +25,8 @@ export class SegmentRates {
   readonly #habits: RateHabits;
   #beganAt: number;
   #counts = new Map<string, number>();
-  #rates = new Map<string, number>();
-  #most: readonly SegmentRate[] = [];
+  /** Of the windows before, the highest first. */
+  #rates: readonly SegmentRate[] = [];
 
   constructor(clock: Clock, habits: RateHabits) {
     this.#clock = clock;
@@ -44,19 +44,18 @@ export class SegmentRates {
   most(): readonly SegmentRate[] {
     const lastedMs = this.#clock.monotonic() - this.#beganAt;
     if (lastedMs >= WINDOW_MS) this.#endWindow(lastedMs);
-    return this.#most;
+    return this.#rates.slice(0, this.#habits.mostTold);
   }
 
   #endWindow(lastedMs: number): void {
-    const { kept, mostTold } = this.#habits;
-    const rates = new Map<string, number>();
-    for (const [segment, rate] of this.#rates) if (rate * kept >= FORGOTTEN_BELOW) rates.set(segment, rate * kept);
+    const { kept } = this.#habits;
+    const rates = new Map(this.#rates.map(({ segment, perSecond }): [string, number] => [segment, perSecond * kept]));
     for (const [segment, count] of this.#counts)
       rates.set(segment, (rates.get(segment) ?? 0) + ((1 - kept) * count * 1_000) / lastedMs);
-    this.#rates = rates;
-    this.#most = Array.from(rates, ([segment, perSecond]) => ({ segment, perSecond }))
+    this.#rates = Array.from(rates, ([segment, perSecond]) => ({ segment, perSecond }))
+      .filter(({ perSecond }) => perSecond >= FORGOTTEN_BELOW)
       .sort((one, other) => other.perSecond - one.perSecond)
-      .slice(0, mostTold);
+      .slice(0, MOST_COUNTED);
     this.#counts = new Map();
     this.#beganAt += lastedMs;
   }

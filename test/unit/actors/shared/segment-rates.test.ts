@@ -57,6 +57,15 @@ test('a steady rate is told as it is', async () => {
   expect(rates.most()[0]?.perSecond).toBeCloseTo(20, 1);
 });
 
+test('however many others are counted in each window, what is kept of them all stays within ten thousand', async () => {
+  const { clock, rates, add } = scene(0.7, 100_000);
+  for (let window = 0; window < 3; window += 1) {
+    for (let id = 0; id < 10_000; id += 1) add(`${String(window)}-${String(id)}`, 1);
+    await clock.advance(10_000);
+    expect(rates.most()).toHaveLength(10_000);
+  }
+});
+
 test('of very many segments those with the highest rates are told, and no more than the first ten thousand take room', async () => {
   const { clock, add, names } = scene(0);
   for (let id = 0; id < 10_000; id += 1) add(`s${String(id)}`, 1);
