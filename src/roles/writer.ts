@@ -14,6 +14,9 @@ import { type NodeContext } from './node-context.ts';
 const WRITE_QUEUE = 10_000;
 const TIDY_EVERY_MS = 5_000;
 
+/** Of the time for a stop: two thirds of what the leaving has of it. */
+const STOP_PATIENCE_SHARE = 0.2;
+
 /** Holds write leases and applies writes. The function that comes back takes news of leases from the directory. */
 export function startWriter(context: NodeContext): { url: string } {
   const { supervisor, self, settings, parts, calls, ports, log, bus, subjects } = context;
@@ -23,6 +26,7 @@ export function startWriter(context: NodeContext): { url: string } {
     nodes: calls,
     news: new LeaseNews({ ...context, nodes: calls }),
     writeDeadlineMs: settings.writeDeadlineMs,
+    stopPatienceMs: settings.stopGraceMs * STOP_PATIENCE_SHARE,
     wanted: (segment) => {
       sayJson(bus, subjects.wanted, { segment });
     },

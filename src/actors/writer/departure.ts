@@ -14,13 +14,14 @@ export interface DepartureDeps {
   readonly self: { readonly node: string };
   readonly log: Log;
   readonly clock: Clock;
+  /** How long this node waits for a preparation when it is about to stop, ms: its lease must have moved by the end of the time that it has. */
+  readonly stopPatienceMs: number;
 }
 
 /** A journal of so many bytes takes longer to go through than a preparation costs. */
 const HEAD_START_BYTES = 128 * 1024;
-/** Nobody waits for a preparation while the segment is written here; a node that stops has little time left, and its lease must have moved by then. */
+/** Nobody waits for a preparation while the segment is written here. */
 const PATIENCE_MS = 30_000;
-const STOPPING_MS = 2_000;
 
 /** Gives segments to other writers while writes go on: of each only from its last group here until it is open there. Needs no leader. */
 export class Departure {
@@ -56,14 +57,14 @@ export class Departure {
 
   /** While writes go on here: the other then has to run only what comes meanwhile. Without it the hand-over takes longer, that is all. */
   async #prepare(hot: HotSegment, node: string): Promise<void> {
-    const { nodes, clock, log } = this.#deps;
+    const { nodes, clock, log, stopPatienceMs } = this.#deps;
     const prepared = nodes.prepare(node, { lease: hot.lease.document }).catch((error: unknown) => {
       const err = TroughError.from(error);
       log.info({ segment: hot.id, to: node, err }, 'a hand-over begins without its preparation');
     });
     let cancel = (): void => undefined;
     const late = new Promise<void>((resolve) => {
-      cancel = clock.after(this.#hasBegun ? STOPPING_MS : PATIENCE_MS, resolve);
+      cancel = clock.after(this.#hasBegun ? stopPatienceMs : PATIENCE_MS, resolve);
     });
     // What is not ready by then goes on there, before the opening.
     await Promise.race([prepared, late]);

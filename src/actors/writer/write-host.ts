@@ -49,6 +49,7 @@ export interface WriteHostDeps
   readonly peers: PeerCalls;
   readonly nodes: Pick<NodeCalls, 'open' | 'prepare'>;
   readonly writeDeadlineMs: number;
+  readonly stopPatienceMs: number;
 }
 
 /** Holds the segments that are open for writing on this node; opens, promotes and closes them when the leader says so. */

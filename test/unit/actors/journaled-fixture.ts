@@ -56,6 +56,7 @@ export function journaledCluster() {
       news: { tell: () => Promise.resolve() },
       wanted: () => undefined,
       writeDeadlineMs: 1_000,
+      stopPatienceMs: 2_000,
       queueLimit: 100,
       seed: () => String((seeds += 1)).padStart(32, '0'),
       promoteAfterMs: 60_000,

@@ -35,6 +35,7 @@ export function writeHost(options: Partial<WriteHostDeps> = {}) {
     news: { tell: () => Promise.resolve() },
     wanted: (segment) => asked.push(`take over ${segment}`),
     writeDeadlineMs: 1_000,
+    stopPatienceMs: 2_000,
     queueLimit: 100,
     seed: () => STAMP.seed,
     promoteAfterMs: 60_000,
