@@ -52,16 +52,15 @@ export class ChainSurvey {
   /** Reads the chain once. */
   static async of(chain: SegmentChain, mark: number | undefined, signal?: AbortSignal): Promise<ChainSurvey> {
     const survey = new ChainSurvey(mark);
-    await survey.#read(chain, signal);
+    await survey.goOn(chain, signal);
     return survey;
   }
 
-  /** Reads what has come since. False: what comes next does not follow what was read, since that was purged meanwhile; nothing that is said here counts then. */
+  /**
+   * Reads what has come since, or all when nothing was read. False: what comes next does not follow what was read, since that was purged meanwhile;
+   * nothing that is said here counts then.
+   */
   async goOn(chain: SegmentChain, signal?: AbortSignal): Promise<boolean> {
-    return this.#read(chain, signal);
-  }
-
-  async #read(chain: SegmentChain, signal: AbortSignal | undefined): Promise<boolean> {
     const from = this.#end;
     for await (const { stored, record } of chain.read(from + 1, signal)) {
       const { sequence } = stored;
@@ -84,7 +83,7 @@ export class ChainSurvey {
   }
 
   /** Whether a file with that mark can be gone on from. */
-  isFor(mark: number): boolean {
+  isFor(mark: number | undefined): boolean {
     return this.marked !== undefined && appliedMark(this.marked) === mark;
   }
 

@@ -4,14 +4,12 @@ import { type SegmentId } from '../../model/segment-id.ts';
 import { ownValue, replayBehind } from './chain-replay.ts';
 import { ChainSurvey } from './chain-survey.ts';
 import { HotNotes } from './hot-note.ts';
-import { type EarlierSurveys, type JournaledOpenerDeps } from './journaled-opener.ts';
+import { type EarlierSurveys, type JournaledOpenerDeps, type JournalPlace } from './journaled-opener.ts';
 import { SegmentBase } from './segment-base.ts';
 import { SegmentChain } from './segment-chain.ts';
 
-interface HeadStart {
+interface HeadStart extends JournalPlace {
   readonly madeAt: number;
-  readonly stream: string;
-  readonly incarnation: string;
   readonly survey: ChainSurvey | undefined;
 }
 
@@ -60,8 +58,8 @@ export class HeadStarts implements EarlierSurveys {
     return true;
   }
 
-  /** What was read of that stream for a file that was made; once, for who reads on in it changes it. */
-  takeSurvey(id: SegmentId, stream: string, incarnation: string): ChainSurvey | undefined {
+  /** Each once, for who reads on in it changes it. */
+  takeSurvey(id: SegmentId, { stream, incarnation }: JournalPlace): ChainSurvey | undefined {
     const made = this.#made.get(id);
     if (made?.stream !== stream || made.incarnation !== incarnation) return undefined;
     this.#made.set(id, { ...made, survey: undefined });

@@ -33,9 +33,15 @@ export interface JournaledOpenerDeps {
   readonly mustKeep?: () => boolean;
 }
 
-/** What was read of that stream when a segment's file was made here for whoever opens it. */
+/** A stream, as long as it was not lost and made anew. */
+export interface JournalPlace {
+  readonly stream: string;
+  readonly incarnation: string;
+}
+
+/** What was read there when a segment's file was made here for whoever opens it. */
 export interface EarlierSurveys {
-  takeSurvey(id: SegmentId, stream: string, incarnation: string): ChainSurvey | undefined;
+  takeSurvey(id: SegmentId, at: JournalPlace): ChainSurvey | undefined;
 }
 
 /** A segment that is claimed, and whose hot file has everything that its journal has. */
@@ -101,7 +107,7 @@ export class JournaledOpener {
     );
     const local = await this.#local(id, stream, incarnation);
     try {
-      const survey = await this.#survey(id, chain, { stream, incarnation, mark: local?.mark });
+      const survey = await this.#survey(id, chain, local?.mark, { stream, incarnation });
       // The missing upload is what keeps an overtaken holder from replacing what is found in cold storage now.
       if (!survey.isOwnSuccessor) await this.#deps.cold.discardUploads(id);
       const sequence = local === undefined ? undefined : survey.marked;
@@ -122,19 +128,10 @@ export class JournaledOpener {
   }
 
   /** Of all records, or of those that came since the file was made, as long as nothing speaks against that: a hand-over waits for this. */
-  async #survey(
-    id: SegmentId,
-    chain: SegmentChain,
-    {
-      stream,
-      incarnation,
-      mark,
-    }: { readonly stream: string; readonly incarnation: string; readonly mark: number | undefined },
-  ): Promise<ChainSurvey> {
-    const earlier = this.#earlier.takeSurvey(id, stream, incarnation);
-    if (earlier === undefined || mark === undefined || !earlier.isFor(mark)) return ChainSurvey.of(chain, mark);
+  async #survey(id: SegmentId, chain: SegmentChain, mark: number | undefined, at: JournalPlace): Promise<ChainSurvey> {
+    const earlier = this.#earlier.takeSurvey(id, at);
     // Where the file turns out to be of no use, it is to be known how far back the records go now.
-    if ((await earlier.goOn(chain)) && earlier.isFor(mark)) return earlier;
+    if (earlier?.isFor(mark) === true && (await earlier.goOn(chain)) && earlier.isFor(mark)) return earlier;
     return ChainSurvey.of(chain, mark);
   }
 
