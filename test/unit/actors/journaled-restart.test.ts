@@ -12,6 +12,17 @@ import { recordingLog } from '../../support/recording-log.ts';
 import { withMark } from '../../support/marked-content.ts';
 import { code, id, journaledCluster, moveLease } from './journaled-fixture.ts';
 
+/** n1 has written 'a', and its upload waits for its rename. */
+async function inMidPromote({ process, cold }: Pick<ReturnType<typeof journaledCluster>, 'process' | 'cold'>) {
+  const n1 = process('n1');
+  await n1.open();
+  await n1.write('a');
+  const gate = cold.gate.holdNext('rename');
+  const promote = n1.holder('promote').catch((error: unknown) => error);
+  await gate.reached;
+  return { n1, gate, promote };
+}
+
 test('after a restart a segment goes on from its own file, and only what is missing there is run', async () => {
   const { process, cluster } = journaledCluster();
   const n1 = process('n1');
@@ -149,12 +160,7 @@ test('a holder that was overtaken while it uploaded publishes nothing', async ()
 
 test('a holder that was overtaken in the midst of a promote publishes nothing, though the first claim behind its own took no upload away', async () => {
   const { process, cluster, cold, kinds } = journaledCluster();
-  const n1 = process('n1');
-  await n1.open();
-  await n1.write('a');
-  const gate = cold.gate.holdNext('rename');
-  const promote = n1.holder('promote').catch((error: unknown) => error);
-  await gate.reached;
+  const { gate, promote } = await inMidPromote({ process, cold });
   const lease = await moveLease(cluster, 'n2');
   cold.gate.failNext('discard', new TroughError('COLD_FAILED', 'not now'));
   await expect(process('n2').open(lease, true)).rejects.toEqual(code('COLD_FAILED'));
@@ -168,12 +174,7 @@ test('a holder that was overtaken in the midst of a promote publishes nothing, t
 
 test('a holder whose name another machine has taken publishes nothing any more', async () => {
   const { process, cluster, cold } = journaledCluster();
-  const n1 = process('n1');
-  await n1.open();
-  await n1.write('a');
-  const gate = cold.gate.holdNext('rename');
-  const promote = n1.holder('promote').catch((error: unknown) => error);
-  await gate.reached;
+  const { gate, promote } = await inMidPromote({ process, cold });
   const other = process('n1', 'n1-2', { paths: dataPaths('/other') });
   await other.open({ ...(await moveLease(cluster, 'n1')), session: 'n1-2' }, true);
   gate.open();
@@ -232,12 +233,7 @@ test('a shred that was cut off behind its record is not undone by whoever opens 
 
 test('a holder that wakes up in the midst of a promote after its segment was shredded brings nothing back', async () => {
   const { process, cluster, cold } = journaledCluster();
-  const n1 = process('n1');
-  await n1.open();
-  await n1.write('a');
-  const gate = cold.gate.holdNext('rename');
-  const promote = n1.holder('promote').catch((error: unknown) => error);
-  await gate.reached;
+  const { n1, gate, promote } = await inMidPromote({ process, cold });
   const { clock, store } = cluster;
   const away = new FakeNodes();
   away.down.add('n1');
